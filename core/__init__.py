@@ -1,0 +1,1 @@
+"""The contract: what every part of poserep agrees on. Imports no plugin."""

@@ -1,0 +1,105 @@
+"""The one place that writes to the screen: results on standard output, progress and notes on standard error."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from .errors import ConfigError, PoserepError
+
+Item = TypeVar("Item")
+log = logging.getLogger("poserep")
+
+LOG_EVERY_S = 10.0
+
+
+def out() -> Console:
+    """Console for results. Made on use, so that tests and pipes see the current stream."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Console for progress and notes."""
+    return Console(stderr=True, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a result; rich markup is understood."""
+    out().print(text)
+
+
+def note(text: str) -> None:
+    """Tell what is going on, beside the results."""
+    err().print(text)
+
+
+def show_json(value: Any) -> None:
+    """Print a value as JSON, for ``--json``."""
+    out().print(json.dumps(value, indent=2), markup=False)
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
+    """Print a table; numbers (columns whose cells all start with a digit or sign) are right-aligned."""
+    cells = [list(row) for row in rows]
+    table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left", box=None)
+    for index, column in enumerate(columns):
+        numeric = bool(cells) and all(row[index][:1].isdigit() or row[index][:1] in "+-." for row in cells)
+        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console(highlight=False)
+    if not console.is_terminal:  # a pipe or a file: do not fold at 80 columns
+        console = Console(highlight=False, width=160)
+    console.print(table)
+
+
+def show_error(error: PoserepError) -> None:
+    """Print an expected error as one readable block."""
+    console = err()
+    problems = error.problems if isinstance(error, ConfigError) else (error,)
+    for problem in problems:
+        console.print(f"[bold red]{error.title}[/]  {escape(problem.what)}", soft_wrap=True)
+        if problem.where:
+            console.print(f"  [dim]at[/]    {escape(problem.where)}", soft_wrap=True)
+        if problem.hint:
+            console.print(f"  [dim]hint[/]  {escape(problem.hint)}", soft_wrap=True)
+
+
+def progress_bar() -> Progress:
+    """A rich progress bar with rate and time left, for `track` and for training."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[info]}"),
+        TimeRemainingColumn(),
+        console=err(),
+    )
+
+
+def track(items: Iterable[Item], label: str, total: int, unit: str = "it") -> Iterator[Item]:
+    """Pass items through while showing progress: a bar on a terminal, a log line every few seconds elsewhere."""
+    start = time.monotonic()
+    if err().is_terminal:
+        with progress_bar() as bar:
+            task = bar.add_task(label, total=total, info="")
+            for count, item in enumerate(items, 1):
+                yield item
+                bar.update(task, advance=1, info=f"{count / (time.monotonic() - start):.1f} {unit}/s")
+        return
+    said = start
+    for count, item in enumerate(items, 1):
+        yield item
+        now = time.monotonic()
+        if now - said > LOG_EVERY_S:
+            said = now
+            log.info("%s %d/%d, %.1f %s/s", label, count, total, count / (now - start), unit)

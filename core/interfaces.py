@@ -1,0 +1,226 @@
+"""What a plugin is made of: its options, its declaration, and what each kind of component promises.
+
+Nothing here imports torch, and a module that declares a component must not either: options, reads and writes of
+every installed plugin can then be checked in milliseconds. What needs torch is imported inside ``build``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .skeleton import Skeleton
+
+API_LEVEL = 1
+
+Kind = Literal[
+    "dataset",
+    "sampler",
+    "background",
+    "detector",
+    "corruption",
+    "encoder",
+    "exchange",
+    "decoder",
+    "loss",
+    "head",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+Array = NDArray[Any]
+
+
+class Options(BaseModel):
+    """Base of every component's options: frozen, strict, unknown keys refused.
+
+    The sentence under a field is its documentation and is shown by ``poserep plugins show``.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, validate_default=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a component is told about the others when it is built.
+
+    Attributes:
+        crop_size: Side of the square crop in pixels.
+        facts: Numbers that parts state about themselves: ``variant`` and ``invariant`` (latent widths),
+            ``joints`` (of the dataset's skeleton).
+    """
+
+    crop_size: int
+    facts: Mapping[str, int] = field(default_factory=dict)
+
+
+Names = tuple[str, ...]
+Declared = Names | Callable[[Any], Names]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A plugin's declaration of one component.
+
+    Attributes:
+        kind: The slot that it fills.
+        name: Its key in ``registry.toml``.
+        options: Its options model.
+        build: Makes the component from ``(options, context)``; the place to import torch.
+        reads: Fields that it reads, or a function of its options that tells them. A trailing ``?`` marks one that
+            it takes where somebody writes it and does without otherwise.
+        writes: Fields that it writes; one with ``?`` is written where its optional reads are met. For a dataset:
+            the labels that it has.
+        roles: Of a sampler, the roles that it draws; of a loss, those that it needs.
+        facts: Numbers about itself that other components need, see `Context`.
+        api: The API level that it was written for.
+    """
+
+    kind: Kind
+    name: str
+    options: type[Options]
+    build: Callable[[Any, Context], Any]
+    reads: Declared = ()
+    writes: Declared = ()
+    roles: Declared = ()
+    facts: Callable[[Any], Mapping[str, int]] = lambda _options: {}
+    api: int = API_LEVEL
+
+
+def declared(names: Declared, options: Options) -> tuple[str, ...]:
+    """The names that a component declares under these options."""
+    return names(options) if callable(names) else names
+
+
+# ---------------------------------------------------------------- data
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One take of one subject seen by one camera.
+
+    Attributes:
+        name: Unique in the dataset.
+        subject: Who is seen, or "" where unknown. Splits and identities go by it.
+        take: The recording; clips of equal take are simultaneous views.
+        camera: Which camera; clips of equal camera share a background unless the camera moves.
+        split: "train", "validation" or "test".
+        times_s: Timestamps in seconds, increasing, (N,) float64.
+    """
+
+    name: str
+    subject: str
+    take: str
+    camera: str
+    split: str
+    times_s: Array
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+
+class Dataset(Protocol):
+    """Which frames exist, and their labels if any. Random access; holds no more than an index in memory."""
+
+    clips: Sequence[Clip]
+    frame_size: tuple[int, int]
+    skeleton: Skeleton | None
+
+    def frames(self, clip: int, indices: Array) -> Array:
+        """Frames of one clip, (N, 3, H, W) uint8 RGB."""
+        ...
+
+    def labels(self, name: str, clip: int, indices: Array) -> Array:
+        """A declared label field of one clip, (N, ...) float32 with axes as in the vocabulary.
+
+        ``background`` and ``true_mask`` come as uint8 like frames; ``background`` may be (1, 3, H, W) if static.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Frames chosen by a sampler: clip index and frame index, both (B, T) int64."""
+
+    clip: Array
+    frame: Array
+
+
+class Sampler(Protocol):
+    """Which frames make one training tuple, as named roles."""
+
+    roles: tuple[str, ...]
+
+    def prepare(self, clips: Sequence[Clip], allowed: Array) -> None:
+        """Look at the clips once. ``allowed`` are indices of the clips that may be drawn from.
+
+        Raises:
+            DataError: When no clip can hold a tuple, naming the longest.
+        """
+        ...
+
+    def draw(self, rng: np.random.Generator, count: int) -> Draw:
+        """Draw ``count`` tuples; equal generator state, equal draw."""
+        ...
+
+
+class Background(Protocol):
+    """What the scene looks like without the subject."""
+
+    def at(self, dataset: Dataset, clip: int, indices: Array) -> Array:
+        """Background behind the given frames of a clip, (N, 3, H, W) uint8, or (1, 3, H, W) if static."""
+        ...
+
+
+# ---------------------------------------------------------------- model
+
+
+class Roles:
+    """The roles of a tuple by name; a family like ``negative`` also covers ``negative_1``, ``negative_2``."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+
+    def index(self, name: str) -> int:
+        """Position of a single role on axis T."""
+        return self.names.index(name)
+
+    def family(self, name: str) -> list[int]:
+        """Positions of a role and of its numbered siblings."""
+        return [t for t, role in enumerate(self.names) if role == name or role.rpartition("_")[0] == name]
+
+    def missing(self, wanted: Sequence[str]) -> list[str]:
+        """Which of the wanted roles or families are not drawn."""
+        return [name for name in wanted if not self.family(name)]
+
+
+class Stage(Protocol):
+    """Detector, corruption, encoder, exchange, decoder: the fields it reads in, the fields it writes out.
+
+    An ``nn.Module``, or any callable if it has no weights. Randomness comes from `core.ranks.uniform_rows`, so that
+    several processes draw what one would.
+    """
+
+    def __call__(self, **fields: Tensor) -> Mapping[str, Tensor]:
+        """Read the declared fields by name, return the declared ones."""
+        ...
+
+
+class Loss(Protocol):
+    """One scalar from named fields.
+
+    It may have ``adversary`` (a module with its own optimiser) and then also ``adversary_loss(**fields)``.
+    """
+
+    def __call__(self, **fields: Tensor) -> Tensor:
+        """Mean over this process's tuples, a scalar; the processes' values are averaged."""
+        ...
