@@ -1,0 +1,243 @@
+"""From a recipe to a checked plan, without torch: which part feeds which, and whether every need is met.
+
+The stages run in one fixed order. After the detector core crops, and after the decoder core composites
+(equation (1)); both are shown in the wiring like any part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import recipe as recipes
+from .config import Chosen, Experiment, Resolved, resolve
+from .errors import ConfigError, Problem
+from .interfaces import Context, Roles, declared
+from .recipe import Source
+from .registry import Registry
+
+FRAME_FIELDS = ("frame", "time", "clip", "subject")
+COMPOSITE = ("redrawn", "mask")
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One row of the wiring: a part, what it reads, what it writes."""
+
+    role: str
+    use: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PhasePlan:
+    """One phase: its length, where its sampler stands, which losses count."""
+
+    name: str
+    steps: int
+    sampler: str
+    losses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A checked experiment, ready to be built."""
+
+    resolved: Resolved
+    wires: tuple[Wire, ...]
+    phases: tuple[PhasePlan, ...]
+    context: Context
+
+    @property
+    def experiment(self) -> Experiment:
+        """The typed recipe."""
+        return self.resolved.experiment
+
+    @property
+    def parts(self) -> Mapping[str, Chosen]:
+        """Components and options by role."""
+        return self.resolved.parts
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Fields beyond the frames that the dataset knows."""
+        chosen = self.parts["dataset"]
+        return frozenset(declared(chosen.component.writes, chosen.options))
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Every field that some part reads: what a batch must carry."""
+        return frozenset(name for wire in self.wires for name in wire.reads)
+
+
+def compose(
+    recipe: str | Path,
+    registry: Registry | None = None,
+    *,
+    sets: Sequence[str] = (),
+    uses: Sequence[str] = (),
+    drops: Sequence[str] = (),
+) -> Composition:
+    """Read a recipe, apply the overrides, check everything.
+
+    Raises:
+        ConfigError: With all the problems of the file, or else of the wiring.
+    """
+    data, source = recipes.read(recipe)
+    recipes.override(data, source, sets, uses, drops)
+    registry = registry or Registry()
+    return wire(resolve(data, source, registry), source, registry)
+
+
+def wire(resolved: Resolved, source: Source, registry: Registry) -> Composition:
+    """Check that every read field is written before and that samplers draw the roles that losses need.
+
+    Raises:
+        ConfigError: With every unmet need, each naming the parts that could supply it.
+    """
+    wires = settle((*_stage_wires(resolved), *_loss_wires(resolved)))
+    phases = plan_phases(resolved.experiment)
+    problems = [*_unmet(wires, source, registry), *_phase_problems(resolved, phases, source)]
+    problems += _probe_problems(resolved, wires, source)
+    if problems:
+        raise ConfigError.of(problems)
+    facts: dict[str, int] = {}
+    for chosen in resolved.parts.values():
+        facts |= chosen.component.facts(chosen.options)
+    return Composition(resolved, wires, phases, Context(resolved.experiment.crop_size, facts))
+
+
+def plan_phases(experiment: Experiment) -> tuple[PhasePlan, ...]:
+    """The phases of training; a recipe without phases has one."""
+    losses = tuple(experiment.losses)
+    if not experiment.phases:
+        return (PhasePlan("train", experiment.training.steps, "sampler", losses),)
+    return tuple(
+        PhasePlan(
+            name,
+            phase.steps,
+            f"phases.{name}.sampler" if phase.sampler else "sampler",
+            losses if phase.losses is None else phase.losses,
+        )
+        for name, phase in experiment.phases.items()
+    )
+
+
+def _stage_wires(resolved: Resolved) -> list[Wire]:
+    experiment = resolved.experiment
+    wires = []
+    for role, kind, part in experiment.parts():
+        if kind in ("loss", "head") or role.startswith("phases."):
+            continue
+        chosen = resolved.parts[role]
+        reads = declared(chosen.component.reads, chosen.options)
+        writes = declared(chosen.component.writes, chosen.options)
+        if kind == "dataset":
+            # a dataset that knows its background gives it through the slot, where it can be swapped
+            writes = (*FRAME_FIELDS, *(name for name in writes if name != "background"))
+        elif kind == "sampler":
+            writes = ("roles",)
+        elif kind == "background":
+            reads, writes = (), ("background",)
+        wires.append(Wire(role, part.use, reads, writes))
+        if kind == "detector":
+            wires.append(Wire("crop", "core", ("frame", "box"), ("crop",)))
+        if kind == "decoder":
+            needs = ("crop_decoded", "mask_decoded", "box", "target", "background")
+            wires.append(Wire("composite", "core", needs, COMPOSITE))
+    return wires
+
+
+def _loss_wires(resolved: Resolved) -> list[Wire]:
+    wires = []
+    for role, part in resolved.experiment.losses.items():
+        chosen = resolved.parts[f"losses.{role}"]
+        wires.append(Wire(f"losses.{role}", part.use, declared(chosen.component.reads, chosen.options), ()))
+    return wires
+
+
+def settle(wires: Sequence[Wire]) -> tuple[Wire, ...]:
+    """Settle what is optional (``?``): a read is kept if it is written before, a write if its optional reads are."""
+    written: set[str] = set()
+    settled = []
+    for one in wires:
+        optional = {name[:-1] for name in one.reads if name.endswith("?")}
+        met = optional <= written
+        reads = tuple(name.rstrip("?") for name in one.reads if not name.endswith("?") or name[:-1] in written)
+        writes = tuple(name.rstrip("?") for name in one.writes if not name.endswith("?") or met)
+        written |= set(writes)
+        settled.append(Wire(one.role, one.use, reads, writes))
+    return tuple(settled)
+
+
+def _unmet(wires: Sequence[Wire], source: Source, registry: Registry) -> list[Problem]:
+    written: set[str] = set()
+    problems = []
+    for one in wires:
+        for name in one.reads:
+            if name in written:
+                continue
+            later = [other.role for other in wires if name in other.writes]
+            problems.append(
+                Problem(
+                    f"{one.role} ({one.use}) reads {name!r}, which "
+                    + (f"{later[0]} writes only after it" if later else "nobody writes"),
+                    source.locate(tuple(one.role.split("."))),
+                    f"could supply it: {', '.join(_suppliers(name, registry)) or 'no installed plugin'}",
+                )
+            )
+        written |= set(one.writes)
+    return problems
+
+
+def _suppliers(name: str, registry: Registry) -> list[str]:
+    """Components that can write a field; the fields of core's own steps come from the parts before them."""
+    if name == "background":
+        return [f"background.{use}" for use in registry.names("background")]
+    if name in COMPOSITE:
+        name = "crop_decoded"
+    if name == "crop":
+        name = "box"
+    return registry.writers(name)
+
+
+def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Source) -> list[Problem]:
+    problems = []
+    for phase in phases:
+        where = source.locate(("phases", phase.name))
+        chosen = resolved.parts[phase.sampler]
+        sampler = resolved.experiment.sampler if phase.sampler == "sampler" else None
+        use = sampler.use if sampler else chosen.component.name
+        drawn = Roles(declared(chosen.component.roles, chosen.options))
+        for role in phase.losses:
+            if role not in resolved.experiment.losses:
+                known = ", ".join(resolved.experiment.losses)
+                problems.append(Problem(f"phase {phase.name!r} names the loss {role!r}", where, f"losses: {known}"))
+                continue
+            loss = resolved.parts[f"losses.{role}"]
+            if missing := drawn.missing(declared(loss.component.roles, loss.options)):
+                problems.append(
+                    Problem(
+                        f"losses.{role} ({loss.component.name}) needs frames in the roles {', '.join(missing)}; "
+                        f"the sampler {use!r} draws {', '.join(drawn.names)}",
+                        source.locate(("losses", role)),
+                        "swap the sampler, or give the phase its own",
+                    )
+                )
+    return problems
+
+
+def _probe_problems(resolved: Resolved, wires: Sequence[Wire], source: Source) -> list[Problem]:
+    written = {name for one in wires for name in one.writes}
+    return [
+        Problem(f"the probe reads {name!r}, which nobody writes", source.locate(("probe", "fields")))
+        for name in resolved.experiment.probe.fields
+        if name not in written
+    ]

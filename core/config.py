@@ -1,0 +1,291 @@
+"""A recipe: typed, strict, flat TOML whose parts are addressed by role.
+
+Reading has two steps. The shape of the file is checked by `Experiment`, which knows no plugin; then what stands
+beside each ``use`` is handed to that plugin's own options. Every problem of both steps is reported at once, each
+with its file and line or flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Annotated, Any, Literal
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from .errors import ConfigError, PluginError, Problem
+from .interfaces import Component, Kind, Options
+from .recipe import Source
+from .registry import Registry
+
+
+class Part(BaseModel):
+    """``{ use = "stn", min_size = 0.3 }``: a component's name and, beside it, its options."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+    use: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What stands beside ``use``, not yet checked."""
+        return dict(self.model_extra or {})
+
+
+class LossPart(Part):
+    """A loss and its weight in the total; the weight belongs to the role and survives ``--use``."""
+
+    weight: float = Field(default=1.0, allow_inf_nan=False)
+
+
+class Phase(Options):
+    """A stretch of training with its own length and, if it differs, its own sampler and losses."""
+
+    steps: PositiveInt
+    """Optimiser steps of this phase."""
+    sampler: Part | None = None
+    """Sampler of this phase; the recipe's if not given."""
+    losses: tuple[str, ...] | None = None
+    """Roles of the losses that count in this phase; all if not given."""
+
+
+class Training(Options):
+    """How long and how fast to train."""
+
+    steps: PositiveInt = 1000
+    """Optimiser steps, where the recipe has no phases."""
+    batch: PositiveInt = 8
+    """Tuples per step, over all processes."""
+    learning_rate: PositiveFloat = 1e-4
+    """Adam's rate at full height."""
+    warmup_steps: int = Field(default=0, ge=0)
+    """Steps over which the rate rises from zero."""
+    decay: float = Field(default=0.0, ge=0, le=1)
+    """Share of all steps, at the end, over which the rate falls linearly to zero."""
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    """Lightning Fabric's name for the arithmetic."""
+    seed: int = Field(default=0, ge=0)
+    """Seed of weights, draws and noise."""
+    checkpoint_every: PositiveInt = 500
+    """Steps between checkpoints."""
+    log_every: PositiveInt = 10
+    """Steps between records of the losses."""
+
+
+class Probe(Options):
+    """How 3D pose is read off the frozen features."""
+
+    head: Part = Part(use="mlp")
+    """The regressor from features to joints."""
+    fields: tuple[str, ...] = ("variant",)
+    """Latents that it sees."""
+    labels: tuple[Annotated[int, Field(ge=0)], ...] = (100, 500, 0)
+    """Numbers of labelled frames; 0 stands for all of the pool."""
+    stride: PositiveInt = 1
+    """Every K-th labelled training frame is in the pool of labels."""
+    test_stride: PositiveInt = 1
+    """Every K-th frame of the held-out clips is tested."""
+    steps: PositiveInt = 1000
+    """Optimiser steps of the regressor."""
+    batch: PositiveInt = 128
+    """Frames per step."""
+    learning_rate: PositiveFloat = 1e-3
+    """Adam's rate, which falls to zero over the steps."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Decoupled weight decay."""
+
+
+class Experiment(Options):
+    """One complete experiment. Every slot is a part; an empty optional slot leaves that stage out."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    """Lower case, digits, hyphens; the run folder starts with it."""
+    summary: str = ""
+    """One sentence for `recipes list`."""
+    paper: str = ""
+    """Where it was published: paper, table, row."""
+    crop_size: PositiveInt = 128
+    """Side of the square crop in pixels."""
+    dataset: Part
+    sampler: Part
+    background: Part | None = None
+    detector: Part
+    corruption: Part = Part(use="none")
+    encoder: Part
+    exchange: Part = Part(use="none")
+    decoder: Part | None = None
+    losses: dict[str, LossPart] = Field(min_length=1)
+    phases: dict[str, Phase] = Field(default_factory=dict)
+    training: Training = Training()
+    probe: Probe = Probe()
+
+    def parts(self) -> Iterator[tuple[str, Kind, Part]]:
+        """Every filled slot as (role, kind, part), in the order in which they act."""
+        stages: tuple[Kind, ...] = ("dataset", "sampler", "background", "detector", "corruption", "encoder")
+        for kind in (*stages, "exchange", "decoder"):
+            part = getattr(self, kind)
+            if part is not None:
+                yield kind, kind, part
+        for role, loss in self.losses.items():
+            yield f"losses.{role}", "loss", loss
+        for name, phase in self.phases.items():
+            if phase.sampler is not None:
+                yield f"phases.{name}.sampler", "sampler", phase.sampler
+        yield "probe.head", "head", self.probe.head
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A part resolved: its declaration and its checked options."""
+
+    component: Component
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A checked experiment and the components that fill it, by role."""
+
+    experiment: Experiment
+    parts: Mapping[str, Chosen]
+
+
+def freeze(value: Any) -> Any:
+    """TOML arrays as tuples, which strict models ask for."""
+    if isinstance(value, list):
+        return tuple(freeze(item) for item in value)
+    if isinstance(value, dict):
+        return {key: freeze(item) for key, item in value.items()}
+    return value
+
+
+def resolve(data: Mapping[str, Any], source: Source, registry: Registry) -> Resolved:
+    """Check a recipe's data against the experiment's shape and every part's own options.
+
+    Raises:
+        ConfigError: With all problems found.
+    """
+    try:
+        experiment = Experiment.model_validate(freeze(dict(data)))
+    except ValidationError as error:
+        problems = list(problems_of(error, Experiment, (), source))
+        raise ConfigError.of(problems + list(_option_problems(data, source, registry))) from None
+    chosen: dict[str, Chosen] = {}
+    problems = []
+    for role, kind, part in experiment.parts():
+        result = choose(role, kind, part.use, part.options, source, registry)
+        if isinstance(result, Chosen):
+            chosen[role] = result
+        else:
+            problems += result
+    if problems:
+        raise ConfigError.of(problems)
+    return Resolved(experiment, chosen)
+
+
+def choose(
+    role: str, kind: Kind, use: str, options: Mapping[str, Any], source: Source, registry: Registry
+) -> Chosen | list[Problem]:
+    """One part resolved, or its problems."""
+    path = tuple(role.split("."))
+    try:
+        component = registry.get(kind, use)
+    except PluginError as error:
+        return [Problem(error.what, source.locate((*path, "use")), error.hint)]
+    try:
+        return Chosen(component, component.options.model_validate(freeze(dict(options))))
+    except ValidationError as error:
+        return list(problems_of(error, component.options, path, source, f"{kind} {use}"))
+
+
+def _option_problems(data: Mapping[str, Any], source: Source, registry: Registry) -> Iterator[Problem]:
+    """Problems of the parts' options in a file whose shape is already wrong: report all at once."""
+    kinds = {"losses": "loss"}
+    for key, value in data.items():
+        parts = value.items() if key == "losses" and isinstance(value, dict) else [("", value)]
+        kind = kinds.get(key, key)
+        for role, part in parts:
+            if not isinstance(part, dict) or not isinstance(part.get("use"), str) or kind not in _SLOTS:
+                continue
+            options = {k: v for k, v in part.items() if k != "use" and not (key == "losses" and k == "weight")}
+            path = f"{key}.{role}" if role else key
+            result = choose(path, kind, part["use"], options, source, registry)  # type: ignore[arg-type]
+            if not isinstance(result, Chosen):
+                yield from result
+
+
+_SLOTS = ("dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder", "loss")
+
+
+def problems_of(
+    error: ValidationError, model: type[BaseModel], path: Sequence[str], source: Source, owner: str = "a recipe"
+) -> Iterator[Problem]:
+    """A pydantic error as problems with place and hint."""
+    for fault in error.errors(include_url=False):
+        location = tuple(str(step) for step in fault["loc"])
+        where = source.locate((*path, *location))
+        dotted = ".".join((*path, *location))
+        if fault["type"] == "extra_forbidden":
+            keys = _keys_at(model, location[:-1])
+            near = get_close_matches(location[-1], keys, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"{owner} has: {', '.join(keys) or 'no options'}"
+            yield Problem(f"{dotted}: there is no such key in {owner}", where, hint)
+        elif fault["type"] == "missing":
+            yield Problem(f"{dotted} is missing", source.name, f"add it: {_example(location)}")
+        else:
+            value = "" if isinstance(fault["input"], dict) else f", not {fault['input']!r}"
+            yield Problem(f"{dotted}: {fault['msg'][0].lower()}{fault['msg'][1:]}{value}", where)
+
+
+def _example(location: tuple[str, ...]) -> str:
+    if location[-1] in ("use", *_SLOTS):
+        return f'[{".".join(step for step in location if step != "use")}] use = "..."'
+    return f"{location[-1]} = ..."
+
+
+def _keys_at(model: type[BaseModel], location: Sequence[str]) -> list[str]:
+    """Field names of the model that stands at a location inside another."""
+    for step in location:
+        field = model.model_fields.get(step)
+        if field is None:
+            continue  # the name of a role or phase inside a table of them
+        inner = _models_in(field.annotation)
+        if not inner:
+            return []
+        model = inner[0]
+    return sorted(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in getattr(annotation, "__args__", ()) for model in _models_in(argument)]
+
+
+def complete(resolved: Resolved) -> dict[str, Any]:
+    """The experiment with every default filled in: plain data that is itself a valid recipe."""
+    experiment = resolved.experiment
+    data = experiment.model_dump(mode="python", exclude_none=True)
+    for role, _kind, part in experiment.parts():
+        table: dict[str, Any] = data
+        for step in role.split("."):
+            table = table[step]
+        own = {"weight": part.weight} if isinstance(part, LossPart) else {}
+        options = resolved.parts[role].options.model_dump(mode="python", exclude_none=True)
+        table.clear()
+        table.update({"use": part.use, **own, **options})
+    return data
+
+
+def to_toml(data: Mapping[str, Any]) -> str:
+    """Data as TOML text; `core.recipe.read` gives it back."""
+    return tomli_w.dumps(_plain(data))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items() if item is not None and item != {}}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
