@@ -1,0 +1,53 @@
+"""Spatial transformer as a person detector: a small network sees the whole frame and regresses one box.
+
+Paper: Jaderberg et al., NeurIPS 2015, arXiv:1506.02025, section 3; used as in Honari et al., TPAMI 2022,
+arXiv:2012.01511, section 3.2. The box is squashed as in Rhodin et al., CVPR 2019: s = s_min + (s_max - s_min)
+sigmoid(raw), u = u_max tanh(raw), and starts as one centred box for every image.
+Differs from the paper: a box, not a parallelogram (no shear, no rotation); the frame is resized to a fixed side.
+
+Coordinates: (x, y) in [-1, 1], align_corners=False, origin at the centre.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from ...core.hookspecs import hookimpl
+from ...core.interfaces import Component, Context, Options
+
+
+class STNOptions(Options):
+    """Options of the spatial transformer."""
+
+    model: str = "resnet18"
+    """Any timm CNN."""
+    weights: str = "random"
+    """`random`, `hub` (ImageNet, needs the network once), or a local weight file."""
+    channels: tuple[PositiveInt, ...] = ()
+    """Widths of the four stages of a timm ResNet, where they shall not be its own."""
+    input_size: PositiveInt = 128
+    """Side in pixels to which the frame is resized for the detector."""
+    pool: Literal["average", "flatten"] = "average"
+    """What is done with the last feature map; `flatten` keeps where things are."""
+    min_size: float = Field(default=0.2, gt=0, le=1)
+    """Smallest share of the frame's side that a box covers."""
+    max_size: float = Field(default=1.0, gt=0, le=1)
+    """Largest share of the frame's side that a box covers."""
+    max_centre: float = Field(default=0.8, gt=0, le=1)
+    """Farthest place of a box's centre from the frame's, in [-1, 1] coordinates."""
+
+
+def build(options: STNOptions, context: Context) -> object:
+    """Make the network."""
+    from .stn_net import STN
+
+    return STN(options)
+
+
+@hookimpl
+def poserep_register(register: Callable[[Component], None]) -> None:
+    """Hand over the detector."""
+    register(Component(kind="detector", name="stn", options=STNOptions, build=build, reads=("frame",), writes=("box",)))

@@ -1,0 +1,72 @@
+"""Any timm CNN as the encoder, its features split into a time-variant and a time-invariant latent.
+
+Paper: Honari et al., TPAMI 2022, arXiv:2012.01511, section 3.1: one network, two output layers. The variant
+latent is read from the corrupted (colour-jittered) crop, the invariant one from the clean crop.
+Differs from the paper: the last feature map may be flattened instead of averaged (small crops lose the pose in
+the average); with ``invariant = 0`` the code is whole, as the unsplit baselines have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from pydantic import NonNegativeInt, PositiveInt
+
+from ...core.hookspecs import hookimpl
+from ...core.interfaces import Component, Context, Options
+
+
+class SplitOptions(Options):
+    """Options of the split encoder."""
+
+    model: str = "resnet50"
+    """Any timm CNN."""
+    weights: str = "hub"
+    """`hub` (ImageNet, needs the network once), `random`, or a local weight file."""
+    channels: tuple[PositiveInt, ...] = ()
+    """Widths of the four stages of a timm ResNet, where they shall not be its own."""
+    pool: Literal["average", "flatten"] = "average"
+    """What is done with the last feature map; `flatten` keeps where things are."""
+    variant: PositiveInt = 600
+    """Width of the time-variant latent."""
+    invariant: NonNegativeInt = 129
+    """Width of the time-invariant latent; 0 leaves the code whole."""
+
+
+def reads(options: SplitOptions) -> tuple[str, ...]:
+    """The clean crop is needed for the invariant part alone."""
+    return ("crop_corrupted", "crop") if options.invariant else ("crop_corrupted",)
+
+
+def writes(options: SplitOptions) -> tuple[str, ...]:
+    """Both latents, or the variant one alone."""
+    return ("variant", "invariant") if options.invariant else ("variant",)
+
+
+def facts(options: SplitOptions) -> Mapping[str, int]:
+    """Widths of the latents, for the decoder and the heads."""
+    return {"variant": options.variant, "invariant": options.invariant}
+
+
+def build(options: SplitOptions, context: Context) -> object:
+    """Make the network."""
+    from .split_net import SplitEncoder
+
+    return SplitEncoder(options, context.crop_size)
+
+
+@hookimpl
+def poserep_register(register: Callable[[Component], None]) -> None:
+    """Hand over the encoder."""
+    register(
+        Component(
+            kind="encoder",
+            name="split",
+            options=SplitOptions,
+            build=build,
+            reads=reads,
+            writes=writes,
+            facts=facts,
+        )
+    )
