@@ -1,0 +1,342 @@
+"""The command line: each command parses, calls one function, and prints through one console module."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .core.console import note, say, show_error, show_json, show_table
+from .core.errors import PoserepError
+
+# Two OpenMP threads that spin while waiting slow each other down several times on a busy machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich", add_completion=False)
+plugins_app = typer.Typer(no_args_is_help=True, help="What is installed, and what one part does.")
+recipes_app = typer.Typer(no_args_is_help=True, help="Complete experiments.")
+config_app = typer.Typer(no_args_is_help=True, help="The recipes' format.")
+data_app = typer.Typer(no_args_is_help=True, help="Look at a dataset before training on it.")
+app.add_typer(plugins_app, name="plugins")
+app.add_typer(recipes_app, name="recipes")
+app.add_typer(config_app, name="config")
+app.add_typer(data_app, name="data")
+
+Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as training.steps=500.")]
+Uses = Annotated[list[str], typer.Option("--use", metavar="ROLE=NAME", help="Swap a part, as losses.contrast=css.")]
+Drops = Annotated[list[str], typer.Option("--drop", metavar="ROLE", help="Leave a part out, as losses.contrast.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Threads = Annotated[int, typer.Option(help="Threads of torch; 0 leaves its own number.")]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
+RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or a TOML file.", show_default=False)]
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors too.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False,
+) -> None:
+    """Learn pose representations from ordinary video, out of parts that can be swapped.
+
+    Start here: [bold]poserep demo[/]
+    """
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("poserep").setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("poserep").propagate = True
+    if debug:
+        os.environ["POSEREP_DEBUG"] = "1"
+
+
+@app.command()
+def demo(
+    minutes: Annotated[float, typer.Option(help="Time for drawing, training and probing.", min=1.0)] = 4.5,
+    folder: Annotated[Path, typer.Option("--run", help="Where to put it.")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="Seed of the training.", min=0)] = 0,
+    threads: Threads = 0,
+) -> None:
+    """The whole road on the embedded studio: train, probe, table, pictures.
+
+    Example: [bold]poserep demo --minutes 8[/]
+    """
+    from .verbs.demo import run_demo
+
+    run_demo(minutes, folder, seed, threads)
+
+
+@app.command()
+def compose(
+    recipe: RecipeName, sets: Sets = [], uses: Uses = [], drops: Drops = [], as_json: AsJson = False
+) -> None:
+    """The assembled model: wiring, shapes, parameters, checks.
+
+    Example: [bold]poserep compose temporal --use losses.contrast=css --use sampler=contrastive[/]
+    """
+    from .core.compose import compose as compose_recipe
+    from .verbs.compose import describe, show
+
+    composition = compose_recipe(recipe, sets=sets, uses=uses, drops=drops)
+    description = describe(composition)
+    if as_json:
+        show_json(description)
+    else:
+        show(composition, description)
+
+
+@app.command()
+def train(
+    recipe: RecipeName,
+    sets: Sets = [],
+    uses: Uses = [],
+    drops: Drops = [],
+    run: Annotated[Path | None, typer.Option("--run", help="Run folder; runs/NAME-FINGERPRINT if not given.")] = None,
+    devices: Annotated[int, typer.Option(help="Processes, one per device.")] = 1,
+    nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
+    strategy: Annotated[str, typer.Option(help="Lightning Fabric's strategy: auto, ddp, fsdp.")] = "auto",
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 0,
+) -> None:
+    """Train a recipe into a run folder. Ctrl-C stops cleanly; the same command goes on where it stopped.
+
+    Example: [bold]poserep train temporal --set training.steps=500[/]
+    """
+    from .core.registry import Registry
+    from .verbs.train import Machine, compose_and_train
+
+    machine = Machine(devices, nodes, strategy, accelerator, threads)
+    done = compose_and_train(recipe, run, machine, Registry(), sets=sets, uses=uses, drops=drops)
+    about = done.about()
+    say(f"{about['state']} at step {about['step']} of {about['steps']}  {done.folder}")
+    note(f"next: poserep probe {done.folder}   or   poserep predict {done.folder} VIDEO")
+
+
+@app.command()
+def probe(
+    run: RunFolder,
+    split: Annotated[str, typer.Option(help="test, or validation while choosing settings.")] = "test",
+    sets: Sets = [],
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """3D pose from frozen features at several label counts, beside the mean pose and a random encoder.
+
+    Example: [bold]poserep probe runs/demo[/]
+    """
+    from dataclasses import asdict
+
+    from .verbs.probe import probe as measure
+    from .verbs.report import show_results
+    from .verbs.session import open_session, use_threads
+
+    use_threads(threads)
+    found = measure(open_session(run, sets=sets), split)
+    if as_json:
+        show_json([asdict(one) for one in found])
+    else:
+        show_results([run] if split == "test" else [], found)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    video: Annotated[Path, typer.Argument(help="A video file, or a folder of them.", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; RUN/predict if not given.")] = None,
+    poses_from: Annotated[Path | None, typer.Option(help="A probed run whose regressor reads 3D poses.")] = None,
+    threads: Threads = 0,
+) -> None:
+    """Boxes, masks and 3D pose per frame: an overlay video, and npz and JSON with timestamps.
+
+    Example: [bold]poserep predict runs/demo clip.mp4[/]
+    """
+    from .verbs.predict import predict as predict_video
+    from .verbs.session import use_threads
+
+    use_threads(threads)
+    for path in predict_video(run, video, output, poses_from):
+        say(str(path))
+
+
+@app.command()
+def swap(
+    run: RunFolder,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="PNG; RUN/swap.png if not given.")] = None,
+    count: Annotated[int, typer.Option(help="Frames swapped among each other.", min=2, max=12)] = 5,
+) -> None:
+    """The appearance of one frame in the pose of another, as a picture grid.
+
+    Example: [bold]poserep swap runs/demo --count 6[/]
+    """
+    from .verbs.swap import swap as draw
+
+    say(str(draw(run, output, count)))
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("report.html"),
+    as_json: AsJson = False,
+) -> None:
+    """Tables of one or several runs, and one self-contained HTML file. Needs only the folders.
+
+    Example: [bold]poserep report runs/temporal-* --output report.html[/]
+    """
+    from .verbs.report import report_command
+
+    report_command(folders, output, as_json)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Whether this machine has what is needed: versions that match, video, cores, disk, plugins.
+
+    Example: [bold]poserep doctor[/]
+    """
+    from .verbs.doctor import examine
+
+    findings = examine()
+    if as_json:
+        show_json([finding._asdict() for finding in findings])
+    else:
+        show_table("", ("check", "state", "what"), [(f.check, f.state, f.what) for f in findings])
+    if any(finding.state == "bad" for finding in findings):
+        raise typer.Exit(1)
+
+
+@plugins_app.command("list")
+def plugins_list(as_json: AsJson = False) -> None:
+    """Every installed component by kind, without importing any.
+
+    Example: [bold]poserep plugins list[/]
+    """
+    from .verbs.plugins import list_rows
+
+    rows, broken = list_rows()
+    if as_json:
+        show_json({"components": rows, "broken": broken})
+        return
+    show_table("", ("kind", "name", "what it does", "from"), [tuple(row.values()) for row in rows])
+    for name, cause in broken.items():
+        note(f"[yellow]broken[/]  {name}: {cause}")
+
+
+@plugins_app.command("show")
+def plugins_show(
+    name: Annotated[str, typer.Argument(help="As loss.dsl, or just dsl.", show_default=False)], as_json: AsJson = False
+) -> None:
+    """What one part does: its options with defaults and meaning, the fields it reads and writes, its paper.
+
+    Example: [bold]poserep plugins show dsl[/]
+    """
+    from .verbs.plugins import describe, show
+
+    description = describe(name)
+    if as_json:
+        show_json(description)
+    else:
+        show(description)
+
+
+@recipes_app.command("list")
+def recipes_list(as_json: AsJson = False) -> None:
+    """The shipped recipes.
+
+    Example: [bold]poserep recipes list[/]
+    """
+    from .verbs.recipes import list_rows
+
+    rows = list_rows()
+    if as_json:
+        show_json(rows)
+    else:
+        show_table("", ("recipe", "what it is", "paper"), [tuple(row.values()) for row in rows])
+
+
+@recipes_app.command("show")
+def recipes_show(recipe: RecipeName, sets: Sets = [], uses: Uses = [], drops: Drops = []) -> None:
+    """A recipe with every default filled in, as TOML: a start for one of your own.
+
+    Example: [bold]poserep recipes show temporal > mine.toml[/]
+    """
+    from .verbs.recipes import complete_text
+
+    sys.stdout.write(complete_text(recipe, sets=sets, uses=uses, drops=drops))
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """JSON schema of a recipe, made from what is installed: editors complete and check with it.
+
+    Example: [bold]poserep config schema > recipe.schema.json[/]
+    """
+    from .verbs.recipes import schema
+
+    show_json(schema())
+
+
+@data_app.command("inspect")
+def data_inspect(
+    recipe: RecipeName,
+    sets: Sets = [],
+    uses: Uses = [],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Also draw a contact sheet (PNG).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a recipe's dataset holds, clip by clip.
+
+    Example: [bold]poserep data inspect temporal-video --set dataset.path=clips/ -o sheet.png[/]
+    """
+    from .verbs.data import inspect_command
+
+    inspect_command(recipe, sets, uses, output, as_json)
+
+
+@data_app.command("background")
+def data_background(
+    recipe: RecipeName,
+    sets: Sets = [],
+    uses: Uses = [],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG.")] = Path("background.png"),
+) -> None:
+    """The estimated background of every camera, beside a frame and their difference.
+
+    Example: [bold]poserep data background temporal-video --set dataset.path=clip.mp4[/]
+    """
+    from .verbs.data import background_command
+
+    say(str(background_command(recipe, sets, uses, output)))
+
+
+@data_app.command("render")
+def data_render(
+    scene: Annotated[str, typer.Option(help="room, dive or slope.")] = "room",
+    motion: Annotated[str, typer.Option(help="A BVH, AMC or DeepMimic file or folder; procedural if empty.")] = "",
+    size: Annotated[int, typer.Option(help="Side of the frames in pixels.")] = 256,
+    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 8.0,
+    fps: Annotated[float, typer.Option(help="Frames per second.")] = 25.0,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for mp4 files and a contact sheet.")] = Path(
+        "studio"
+    ),
+) -> None:
+    """Draw the studio as videos with skeletons, and a contact sheet.
+
+    Example: [bold]poserep data render --motion walk.bvh -o walk/[/]
+    """
+    from .verbs.render import render_command
+
+    for path in render_command(scene, motion, size, seconds, fps, output):
+        say(str(path))
+
+
+def main() -> None:
+    """Entry point: expected errors as one block with their exit code."""
+    try:
+        app()
+    except PoserepError as error:
+        if os.environ.get("POSEREP_DEBUG"):
+            raise
+        show_error(error)
+        raise SystemExit(error.exit_code) from None

@@ -1,0 +1,1 @@
+"""The shipped parts, one file per idea."""

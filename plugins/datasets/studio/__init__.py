@@ -1,0 +1,1 @@
+"""The embedded default dataset: a rendered articulated person with exact truth."""

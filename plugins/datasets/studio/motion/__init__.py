@@ -1,0 +1,1 @@
+"""Motion for the studio: procedural, or read from recorded files."""

@@ -1,0 +1,204 @@
+"""Dataset ``video``: one's own clips, one file or a folder of them, from one or several synchronised cameras.
+
+Files are decoded once, at working resolution, into the frame cache; what stays in memory is the timestamps. They are
+the true ones, so a variable frame rate needs no care. All clips are of the split "train": there are no labels.
+
+Axes: N frames, 3 colour channels (RGB), H W pixels.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
+
+from ...core.errors import DataError
+from ...core.hookspecs import hookimpl
+from ...core.images import SQUEEZE, WHOLE, Range, squeeze, working_size
+from ...core.interfaces import Array, Clip, Component, Context, Options
+from .names import compiled, named, natural
+
+if TYPE_CHECKING:
+    from ...core.camera import Camera
+    from ...core.skeleton import Skeleton
+    from .video_files import VideoFile
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+log = logging.getLogger("poserep")
+
+SUFFIXES = (
+    *(".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg"),
+    *(".mpg", ".mts", ".mxf", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
+)
+
+
+def _share(value: Range) -> Range:
+    if not 0 <= value[0] < value[1] <= 100:
+        raise ValueError("give two rising numbers from 0 to 100, in percent of the side")
+    return value
+
+
+Percent = Annotated[Range, AfterValidator(_share)]
+
+
+class VideoOptions(Options):
+    """Which files, and which part of them."""
+
+    path: str
+    """A video file, or a folder of them; sub-folders are not searched."""
+    height: PositiveInt = 128
+    """Height of the working frame in pixels; the width follows the first file's aspect."""
+    crop_x: Percent = WHOLE
+    """Part of the width that is kept, in percent from the left: [33, 85]."""
+    crop_y: Percent = WHOLE
+    """Part of the height that is kept, in percent from the top."""
+    start_s: NonNegativeFloat = 0.0
+    """Frames before this timestamp are left out."""
+    end_s: float | None = Field(default=None, gt=0)
+    """Frames after this timestamp are left out."""
+    stride: PositiveInt = 1
+    """Keep each n-th frame."""
+    camera_pattern: str = ""
+    """Regular expression on file names without suffix, with a group `camera` and, if wanted, `take` and `subject`.
+    Files of equal take are simultaneous views. Empty: each file is a take and a camera of its own."""
+    calibration: str = ""
+    """A Qualisys .qca.txt file: gives every camera its place and lens."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise ValueError("end_s must be greater than start_s")
+        return self
+
+
+class Video:
+    """Clips of video files, without labels.
+
+    Attributes:
+        clips: One per file that could be used, in natural order of their names.
+        frame_size: (H, W) of every frame.
+        skeleton: None, there are no poses.
+        cameras: The cut-out view of every camera, by its name; empty without a calibration.
+    """
+
+    skeleton: Skeleton | None = None
+
+    def __init__(self, options: VideoOptions) -> None:
+        from .video_files import Cut, decode, look
+
+        pattern = compiled(options.camera_pattern, "dataset.camera_pattern")
+        paths = _listed(Path(options.path).expanduser())
+        files = _usable(paths, look)
+        self.frame_size = working_size(*_shown(files[0], options), options.height)
+        for file in files:
+            _check_shape(file, files[0], options, self.frame_size)
+        window = options.model_dump(include={"crop_x", "crop_y", "start_s", "end_s", "stride"})
+        decoded = _usable(files, lambda file: (file.path, *decode(file, Cut(self.frame_size, **window))))
+        self._frames = [frames for _, frames, _ in decoded]
+        clips = []
+        for path, _, times_s in decoded:
+            parts = named(path.stem, pattern)
+            clips.append(Clip(path.name, parts.subject, parts.take, parts.camera, "train", times_s))
+        self.clips: Sequence[Clip] = tuple(clips)
+        self.cameras = _calibrated(self.clips, self.frame_size, options)
+
+    def frames(self, clip: int, indices: Array) -> Array:
+        """Frames of one clip, (N, 3, H, W) uint8 RGB."""
+        picked: Array = self._frames[clip][indices]
+        return picked
+
+    def labels(self, name: str, clip: int, indices: Array) -> Array:
+        """There are none.
+
+        Raises:
+            DataError: Always.
+        """
+        raise DataError(f"dataset video has no label {name!r}", where=self.clips[clip].name)
+
+
+def _listed(path: Path) -> list[Path]:
+    """The file, or the video files of the folder."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError("there is no such file or folder", where=str(path), hint="dataset.path names the video")
+    found = sorted((p for p in path.iterdir() if p.suffix.lower() in SUFFIXES), key=lambda p: natural(p.name))
+    if not found:
+        raise DataError(
+            "there is no video in the folder",
+            where=str(path),
+            hint=f"sub-folders are not searched; looked for {' '.join(SUFFIXES)}",
+        )
+    return found
+
+
+def _usable(items: Sequence[Item], read: Callable[[Item], Result]) -> list[Result]:
+    """Read every file; one that cannot be used is skipped with a warning, unless none can."""
+    from .video_files import UnusableVideoError
+
+    good: list[Result] = []
+    bad: list[UnusableVideoError] = []
+    for item in items:
+        try:
+            good.append(read(item))
+        except UnusableVideoError as error:
+            bad.append(error)
+            if len(items) > 1:
+                log.warning("skipped: %s (%s)", error.what, error.where)
+    if good:
+        return good
+    if len(bad) == 1:
+        raise bad[0]
+    raise DataError(
+        f"none of the {len(bad)} videos can be used; the first: {bad[0].what}", where=bad[0].where, hint=bad[0].hint
+    )
+
+
+def _shown(file: VideoFile, options: VideoOptions) -> tuple[float, float]:
+    """Width and height of the part that is kept."""
+    (left, right), (top, bottom) = options.crop_x, options.crop_y
+    return file.width * (right - left) / 100, file.height * (bottom - top) / 100
+
+
+def _check_shape(file: VideoFile, first: VideoFile, options: VideoOptions, size_HW: tuple[int, int]) -> None:
+    """One frame size serves all clips: a small difference is squeezed, a larger one would deform people."""
+    change = squeeze(*_shown(file, options), size_HW)
+    if abs(change) > SQUEEZE:
+        raise DataError(
+            f"the picture is {file.width:.0f}x{file.height:.0f}, another shape than "
+            f"{first.path.name} ({first.width:.0f}x{first.height:.0f})",
+            where=str(file.path),
+            hint="keep videos of one shape in a folder",
+        )
+    if abs(change) > 0.002 and file is not first:
+        log.info("%s: its width is changed by %+.1f %% to fit the common frame size", file.path.name, 100 * change)
+
+
+def _calibrated(clips: Sequence[Clip], size_HW: tuple[int, int], options: VideoOptions) -> dict[str, Camera]:
+    if not options.calibration:
+        return {}
+    from .qualisys import camera_of, cut_out, read_qualisys
+
+    path = Path(options.calibration).expanduser()
+    known = read_qualisys(path)
+    return {
+        clip.camera: cut_out(
+            camera_of(clip.name, clip.camera, known, str(path)), options.crop_x, options.crop_y, size_HW[::-1]
+        )
+        for clip in clips
+    }
+
+
+def build(options: VideoOptions, context: Context) -> Video:
+    """Index the files, decoding those that the cache does not hold."""
+    return Video(options)
+
+
+@hookimpl
+def poserep_register(register: Callable[[Component], None]) -> None:
+    """Declare ``dataset.video``."""
+    register(Component(kind="dataset", name="video", options=VideoOptions, build=build))

@@ -1,0 +1,46 @@
+"""No exchange: each frame is decoded from its own latents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from pydantic import NonNegativeInt
+
+from ...core.hookspecs import hookimpl
+from ...core.interfaces import Component, Context, Options
+
+if TYPE_CHECKING:
+    from .none_net import Own
+
+
+class NoneOptions(Options):
+    """Options of an exchange that exchanges nothing."""
+
+    split: bool = False
+    """Whether the encoder splits its latent, so that the decoder gets an invariant part too."""
+    redraw: NonNegativeInt = 0
+    """How many frames of each tuple are decoded per step, drawn at random; 0 means all. All are in evaluation."""
+
+
+def reads(options: NoneOptions) -> tuple[str, ...]:
+    """The latents that the encoder has."""
+    return ("variant", "invariant") if options.split else ("variant",)
+
+
+def writes(options: NoneOptions) -> tuple[str, ...]:
+    """The latents under the decoder's names, and which frames they are of."""
+    return (*(f"decode_{name}" for name in reads(options)), "target")
+
+
+def build(options: NoneOptions, context: Context) -> Own:
+    """The stage, a module because it decodes every frame in evaluation mode."""
+    from .none_net import Own
+
+    return Own(options)
+
+
+@hookimpl
+def poserep_register(register: Callable[[Component], None]) -> None:
+    """Register the exchange ``none``."""
+    register(Component(kind="exchange", name="none", options=NoneOptions, build=build, reads=reads, writes=writes))

@@ -1,0 +1,82 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from poserep.core.errors import DataError
+from poserep.core.interfaces import Array, Clip
+from poserep.core.skeleton import Skeleton
+from poserep.verbs.data import BOX, SIDES, Row, background_sheet, contact_sheet, inspect
+
+SKELETON = Skeleton("stick", ("pelvis", "head"), (-1, 0))
+
+
+@dataclass
+class Fake:
+    frame_size: tuple[int, int] = (256, 128)
+    skeleton: Skeleton | None = SKELETON
+
+    def __post_init__(self) -> None:
+        self.clips = tuple(
+            Clip(name, "s1", "walk", name, "train", np.arange(count) / 25) for name, count in (("c1", 11), ("c2", 5))
+        )
+
+    def frames(self, clip: int, indices: Array) -> Array:
+        return np.full((len(indices), 3, *self.frame_size), 50 + 50 * clip, np.uint8)
+
+    def labels(self, name: str, clip: int, indices: Array) -> Array:
+        one = {"pose_2d": [[0.0, 0.5], [0.0, -0.5]], "true_box": [0.5, 0.75, 0.0, 0.0]}[name]
+        return np.array([one] * len(indices), np.float32)
+
+
+class Black:
+    def at(self, dataset: object, clip: int, indices: Array) -> Array:
+        return np.zeros((1, 3, 256, 128), np.uint8)
+
+
+def test_rows_tell_each_clip_in_figures() -> None:
+    assert inspect(Fake(), ("pose",)) == [
+        Row("c1", "s1", "c1", "train", 11, 25.0, 0.4, "128x256", ("pose",)),
+        Row("c2", "s1", "c2", "train", 5, 25.0, 0.16, "128x256", ("pose",)),
+    ]
+
+
+def test_the_contact_sheet_draws_box_and_bones_where_the_labels_are(tmp_path: Path) -> None:
+    path = contact_sheet(Fake(), 1, tmp_path / "new/a.png", ("pose_2d", "true_box"))
+
+    sheet = np.asarray(Image.open(path))
+    frame = sheet[6 + 16 : 6 + 16 + 256, 6 : 6 + 128]
+    assert frame.shape == (256, 128, 3)
+    assert frame[128, 63].tolist() == list(SIDES["centre"])  # between pelvis and head
+    assert frame[100, 32].tolist() == list(BOX)  # the left edge: -0.5 of the width
+    assert frame[5, 5].tolist() == [50, 50, 50]
+
+
+def test_without_labels_nothing_is_drawn(tmp_path: Path) -> None:
+    sheet = np.asarray(Image.open(contact_sheet(Fake(), 1, tmp_path / "a.png")))
+
+    assert np.unique(sheet[6 + 16 : 6 + 16 + 256, 6 : 6 + 128]).tolist() == [50]
+
+
+def test_a_sheet_shows_no_more_frames_than_there_are(tmp_path: Path) -> None:
+    height, width, _ = np.asarray(Image.open(contact_sheet(Fake(), 100, tmp_path / "a.png"))).shape
+
+    columns, rows = (width - 6) // 134, (height - 6) // 278
+    assert (columns, rows) == (8, 2)
+
+
+def test_the_background_sheet_has_frame_background_and_difference_per_camera(tmp_path: Path) -> None:
+    sheet = np.asarray(Image.open(background_sheet(Fake(), Black(), tmp_path / "a.png")))
+
+    middle = 6 + 16 + 128
+    assert [sheet[middle, 6 + 134 * column + 64, 0] for column in range(3)] == [50, 0, 100]
+    assert [sheet[278 + middle, 6 + 134 * column + 64, 0] for column in range(3)] == [100, 0, 200]
+
+
+def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(DataError, match="the picture cannot be written: File exists"):
+        contact_sheet(Fake(), 1, tmp_path / "file/a.png")

@@ -1,0 +1,1 @@
+"""What each command does, on top of core."""

@@ -1,0 +1,71 @@
+"""`poserep recipes` and `poserep config schema`."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.compose import compose
+from ..core.config import Experiment, complete, to_toml
+from ..core.interfaces import KINDS, Kind
+from ..core.recipe import shipped
+from ..core.registry import Registry
+
+SCHEMA = "http://json-schema.org/draft-07/schema#"
+
+
+def list_rows() -> list[dict[str, str]]:
+    """Name, summary and paper row of each shipped recipe."""
+    rows = []
+    for name, path in shipped().items():
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        rows.append({"recipe": name, "summary": data.get("summary", ""), "paper": data.get("paper", "")})
+    return rows
+
+
+def complete_text(recipe: str, **overrides: Sequence[str]) -> str:
+    """A recipe with every default filled in, as TOML."""
+    return to_toml(complete(compose(recipe, **overrides).resolved))
+
+
+def schema(registry: Registry | None = None) -> dict[str, Any]:
+    """JSON schema of a recipe: the experiment's shape, each slot a choice among the installed parts' options."""
+    registry = registry or Registry()
+    parts: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
+    definitions: dict[str, Any] = {}
+    for component in registry.load_all():
+        own = component.options.model_json_schema(ref_template="#/$defs/{model}")
+        definitions |= own.pop("$defs", {})
+        properties = {"use": {"const": component.name}, **own.get("properties", {})}
+        if component.kind == "loss":
+            properties["weight"] = {"type": "number", "default": 1.0}
+        entry = registry.entries[f"{component.kind}.{component.name}"]
+        parts[component.kind].append(
+            {
+                "title": entry.key,
+                "description": entry.summary,
+                "type": "object",
+                "properties": properties,
+                "required": ["use", *own.get("required", [])],
+                "additionalProperties": False,
+            }
+        )
+    whole = Experiment.model_json_schema(ref_template="#/$defs/{model}")
+    definitions |= whole.pop("$defs", {})
+    definitions |= {f"part.{kind}": {"oneOf": choices} for kind, choices in parts.items()}
+    _place_parts(whole, definitions)
+    return {"$schema": SCHEMA, **whole, "$defs": definitions}
+
+
+def _place_parts(whole: dict[str, Any], definitions: dict[str, Any]) -> None:
+    """Let each slot point to the choice among its kind's parts."""
+    slots = whole["properties"]
+    for kind in KINDS:
+        if kind in slots:
+            slots[kind] = {"$ref": f"#/$defs/part.{kind}"}
+    slots["losses"]["additionalProperties"] = {"$ref": "#/$defs/part.loss"}
+    definitions["Phase"]["properties"]["sampler"] = {"$ref": "#/$defs/part.sampler"}
+    definitions["Probe"]["properties"]["head"] = {"$ref": "#/$defs/part.head"}
+    for unused in ("Part", "LossPart"):
+        definitions.pop(unused, None)

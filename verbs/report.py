@@ -1,0 +1,92 @@
+"""`poserep report`: tables for the terminal and one HTML file, from nothing but run folders.
+
+Needs neither torch nor the data, so that a report can be made on a laptop from a cluster's runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import __version__
+from ..core.errors import DataError
+from .page import document, section, tag
+from .sections import curves, reproduce, results, samples_of, what_was_run
+from .summary import RunData, Table, read_runs, read_samples, summary_rows, tables_of
+
+__all__ = ["Report", "Table", "build_report", "summary_rows"]
+
+CONTENTS = (
+    ("runs", "Runs"),
+    ("results", "Results"),
+    ("curves", "Training"),
+    ("pictures", "Pictures"),
+    ("reproduce", "Reproduce"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report that was written.
+
+    Attributes:
+        path: The HTML file.
+        tables: What it says in figures, for the terminal.
+        runs: How many runs it shows.
+        missing: Runs without measurements, by name.
+    """
+
+    path: Path
+    tables: tuple[Table, ...]
+    runs: int
+    missing: tuple[str, ...]
+
+
+def build_report(folders: Sequence[Path], output: Path) -> Report:
+    """Write one self-contained HTML file about runs.
+
+    Args:
+        folders: Run folders, one or more.
+        output: The file to write; its folder is made if need be.
+
+    Raises:
+        DataError: If a folder is no run, a file in it cannot be read, or the output cannot be written.
+    """
+    runs = read_runs(folders)
+    if not runs:
+        raise DataError("a report needs at least one run folder", hint="poserep report RUN...")
+    tables = tables_of(runs)
+    title = f"poserep · {runs[0].label}" if len(runs) == 1 else f"poserep · {len(runs)} runs"
+    page = document(
+        title,
+        CONTENTS,
+        tag("p", _counts(runs), class_="muted"),
+        what_was_run(runs),
+        results(runs, tables),
+        curves(runs),
+        section("pictures", "Pictures", *(samples_of(data, read_samples(data.run)) for data in runs)),
+        reproduce(runs),
+        footer=f"Written by poserep {__version__} report.",
+    )
+    _write(output, page)
+    return Report(output, tuple(tables), len(runs), tuple(data.label for data in runs if not data.measurements))
+
+
+def _counts(runs: Sequence[RunData]) -> str:
+    measured = [one for data in runs for one in data.measurements]
+    counts = ((len(runs), "run"), (len(measured), "measurement"), (len({one.protocol for one in measured}), "protocol"))
+    return " · ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+
+
+def _write(output: Path, page: str) -> None:
+    """Through a temporary file, so that a reader never sees half a page."""
+    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(output)
+    except OSError as error:
+        what = f"cannot write the report: {error.strerror or error}"
+        raise DataError(what, where=str(output), hint="choose another place with --output") from None

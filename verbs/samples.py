@@ -1,0 +1,93 @@
+"""Pictures and poses of a run for its report, kept in ``samples.npz`` so that the report needs no torch.
+
+Axes: N sample frames, S swapped frames, M skeletons, 3 H W images as uint8.
+"""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..core.interfaces import Array, Draw, Roles
+from ..core.metrics import n_mpjpe
+from ..core.probe import Regressor, every_kth
+from .session import Session
+
+STRIPS = 6
+SWAPPED = 5
+SKELETONS = 6
+
+
+def as_bytes(image: Tensor) -> Array:
+    """[0, 1] floats as uint8, rounded and clipped."""
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
+
+
+def write_samples(session: Session, test: Draw, pose_test: Tensor | None, regressor: Regressor | None) -> None:
+    """Draw a few held-out frames, their boxes, masks, redrawn frames, swaps and skeletons, and keep them."""
+    arrays = strips(session, test)
+    if "redrawn" in arrays:
+        arrays |= swap_grid(session, test, SWAPPED)
+    if pose_test is not None and regressor is not None:
+        arrays |= skeletons(session, test, pose_test, regressor)
+    temporary = session.run.samples.with_name(f".samples.{os.getpid()}.npz")
+    np.savez_compressed(temporary, allow_pickle=False, **arrays)
+    temporary.replace(session.run.samples)
+
+
+def pick(draw: Draw, count: int) -> tuple[Draw, Array]:
+    """Frames spread over a draw, off the clips' very beginnings."""
+    rows = (every_kth(len(draw.clip), count) + len(draw.clip) // (2 * count)) % len(draw.clip)
+    return Draw(draw.clip[rows], draw.frame[rows]), rows
+
+
+@torch.no_grad()
+def _record(session: Session, draw: Draw, until: str, extra: tuple[str, ...] = ()) -> dict[str, Tensor]:
+    pipeline = session.model.pipeline.eval()
+    have = session.composition.labels
+    batch = session.source.read(draw, extra=[name for name in extra if name in have])
+    record: dict[str, Tensor] = pipeline(batch | {"roles": Roles(("frame",))}, until=until)
+    return record
+
+
+def strips(session: Session, test: Draw) -> dict[str, Array]:
+    """Frame, box, crop, mask, redrawn frame and background of a few frames."""
+    few, _rows = pick(test, STRIPS)
+    record = _record(session, few, "", ("true_box",))
+    images = ("frame", "background", "crop", "mask", "redrawn")
+    arrays = {name: as_bytes(record[name][:, 0]) for name in images if name in record}
+    arrays |= {name: record[name][:, 0].numpy() for name in ("box", "true_box") if name in record}
+    return arrays
+
+
+@torch.no_grad()
+def swap_grid(session: Session, draw: Draw, count: int) -> dict[str, Array]:
+    """Row: whose appearance; column: whose pose, box and background."""
+    few, _rows = pick(draw, count)
+    record = _record(session, few, "encoder")
+    if "invariant" not in record:
+        return {}
+    grid = []
+    for row in range(count):
+        invariant = record["invariant"][row : row + 1].expand(count, -1, -1)
+        grid.append(as_bytes(session.model.pipeline.redraw(record, record["variant"], invariant)["redrawn"][:, 0]))
+    return {"swap": np.stack(grid), "swap_frame": as_bytes(record["frame"][:, 0])}
+
+
+@torch.no_grad()
+def skeletons(session: Session, test: Draw, pose_test: Tensor, regressor: Regressor) -> dict[str, Array]:
+    """True and predicted poses of a few frames, mm."""
+    few, rows = pick(test, SKELETONS)
+    record = _record(session, few, "encoder")
+    fields = session.composition.experiment.probe.fields
+    predicted = regressor(torch.cat([record[name][:, 0].flatten(1) for name in fields], dim=1))
+    truth = pose_test[torch.from_numpy(rows)]
+    return {
+        "pose_true": truth.numpy(),
+        "pose_predicted": predicted.numpy(),
+        "pose_frame": as_bytes(record["frame"][:, 0]),
+        "pose_error": n_mpjpe(predicted, truth).numpy(),
+    }

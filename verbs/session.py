@@ -1,0 +1,51 @@
+"""A run opened again: its composition, its data, its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ..core.batches import Source, open_source
+from ..core.checkpoint import load_model
+from ..core.compose import Composition, compose
+from ..core.pipeline import Model
+from ..core.registry import Registry
+from ..core.run import Run, open_run
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What every verb on a finished run starts from."""
+
+    run: Run
+    composition: Composition
+    source: Source
+    model: Model
+
+
+def initial_model(composition: Composition) -> Model:
+    """The model as it was before the first step."""
+    torch.manual_seed(composition.experiment.training.seed)
+    return Model(composition)
+
+
+def open_session(folder: Path, registry: Registry | None = None, sets: Sequence[str] = ()) -> Session:
+    """Open a run folder, with the newest checkpoint loaded.
+
+    Args:
+        folder: The run folder.
+        registry: Which plugins there are.
+        sets: Overrides of the config, as another dataset path.
+
+    Raises:
+        DataError: If it is no run folder or has no checkpoint.
+    """
+    run = open_run(folder)
+    composition = compose(run.config, registry, sets=sets)
+    model = Model(composition)
+    load_model(folder, model)
+    model.eval()
+    return Session(run, composition, open_source(composition), model)
