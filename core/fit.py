@@ -76,11 +76,11 @@ def make_state(composition: Composition, fabric: Fabric) -> State:
     groups = {role: list(module.parameters()) for role, module in model.adversaries().items()}
     theirs = {id(parameter) for group in groups.values() for parameter in group}
     own = [p for p in model.parameters() if id(p) not in theirs and p.requires_grad]
-    main = torch.optim.Adam(own, lr=training.learning_rate)
+    main = torch.optim.Adam(own, lr=training.learning_rate, fused=True)
     wrapped, main = fabric.setup(model, main)
     optimizers = {"main": main}
     for role, group in groups.items():
-        optimizers[role] = fabric.setup_optimizers(torch.optim.Adam(group, lr=training.learning_rate))
+        optimizers[role] = fabric.setup_optimizers(torch.optim.Adam(group, lr=training.learning_rate, fused=True))
     return State(model, optimizers, wrapped=wrapped)
 
 

@@ -36,6 +36,8 @@ Kind = Literal[
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Array = NDArray[Any]
+Setting = bool | int | float | str | tuple[bool | int | float | str, ...]
+"""A value that an option may hand through to another library."""
 
 
 class Options(BaseModel):

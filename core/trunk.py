@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ class Trunk(nn.Module):
     Args:
         model: timm's name.
         weights: ``random``, ``hub`` or a file.
-        channels: Widths of a ResNet's four stages; empty keeps its own.
+        network: Further arguments of timm's constructor, as ``{"channels": (24, 48, 96, 160)}``.
         input_size: Side of the square images, which fixes F where the map is flattened.
         pool: ``average`` or ``flatten`` of the last feature map.
     """
@@ -28,15 +29,13 @@ class Trunk(nn.Module):
     mean_3: Tensor
     std_3: Tensor
 
-    def __init__(self, model: str, weights: str, channels: Sequence[int], input_size: int, pool: str) -> None:
+    def __init__(self, model: str, weights: str, network: Mapping[str, Any], input_size: int, pool: str) -> None:
         super().__init__()
-        extra = {"channels": tuple(channels)} if channels else {}
+        pooling = "" if pool == "flatten" else "avg"
         try:
-            self.net = timm_model(
-                model, weights, num_classes=0, global_pool="" if pool == "flatten" else "avg", **extra
-            )
+            self.net = timm_model(model, weights, num_classes=0, global_pool=pooling, **network)
         except TypeError as error:
-            raise ConfigError(f"timm's {model} takes no `channels`: {error}", hint="leave `channels` empty") from None
+            raise ConfigError(f"timm's {model} cannot be built with network = {dict(network)}: {error}") from None
         self.net.to(memory_format=torch.channels_last)
         self.register_buffer("mean_3", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
         self.register_buffer("std_3", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)

@@ -58,8 +58,9 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *caption: str, 
     top = tag("tr", *(tag("th", column, scope="col", **_right(i >= heads)) for i, column in enumerate(columns)))
     groups = groupby(rows, key=(lambda row: row[0]) if heads > 1 else None)
     body = [_row(row, heads, span) for _, group in groups for row, span in _spans(list(group))]
-    inner = tag("table", tag("caption", *caption), tag("thead", top), tag("tbody", *body))
-    return tag("div", inner, class_="scroll", tabindex="0", role="group", aria_label="table")
+    inner = tag("table", tag("thead", top), tag("tbody", *body))
+    scroll = tag("div", inner, class_="scroll", tabindex="0", role="group", aria_label="table")
+    return tag("figure", tag("figcaption", *caption), scroll, class_="tabular")
 
 
 def _spans(group: Sequence[Sequence[str]]) -> Iterator[tuple[Sequence[str], int]]:
@@ -132,7 +133,7 @@ h2 { font-size: 1.3rem; margin: 3.5rem 0 1rem; padding-top: 1rem; border-top: 1p
 h3 { font-size: 1.05rem; margin: 2rem 0 .5rem }
 h4 { font-size: 1rem; margin: 1.75rem 0 .5rem }
 p { margin: .5rem 0; max-width: 46rem }
-.muted, caption, figcaption, footer, dt { color: var(--muted) }
+.muted, figcaption, footer, dt { color: var(--muted) }
 a { color: var(--link); text-underline-offset: .15em }
 nav { display: flex; flex-wrap: wrap; gap: .25rem 1.25rem; margin-top: .75rem }
 footer { margin-top: 4rem; font-size: .875rem }
@@ -144,11 +145,8 @@ dl { margin: .75rem 0; display: grid; grid-template-columns: repeat(auto-fill, m
 .long { grid-column: 1 / -1 }
 dt { font-size: .8125rem }
 dd { margin: 0 }
-.scroll { overflow-x: auto; margin: 1.25rem 0 }
+.scroll { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-caption { text-align: left; font-size: .875rem; padding-bottom: .5rem; position: sticky; left: 0;
-  max-width: min(46rem, calc(100vw - 2rem)) }
-caption strong { color: var(--ink); font-size: 1rem }
 th, td { padding: .35rem 1rem .35rem 0; text-align: left; font-weight: 400; vertical-align: baseline;
   white-space: nowrap; border-bottom: 1px solid var(--rule) }
 thead th { white-space: normal; vertical-align: bottom }
@@ -159,6 +157,10 @@ th:last-child, td:last-child { padding-right: 0 }
 figure { margin: 0 }
 figcaption { font-size: .8125rem; line-height: 1.4; margin-top: .35rem }
 figcaption strong { color: var(--ink); font-weight: 600 }
+.tabular { margin: 1.25rem 0 }
+.tabular figcaption { font-size: .875rem; margin: 0 0 .5rem; max-width: 46rem }
+.tabular strong { font-size: 1rem }
+@media (min-width: 60rem) { tbody th[scope=row] { white-space: nowrap } }
 svg { display: block; overflow: visible }
 .chart > svg { width: 100%; height: auto }
 .chart > svg text { font-family: inherit !important }
@@ -184,7 +186,7 @@ svg { display: block; overflow: visible }
 .swap .corner { width: clamp(3.3rem, 9vw, 7rem); line-height: 1.3; font-size: .75rem; white-space: normal;
   color: var(--muted) }
 .swap .own { outline: 2px solid var(--ink); outline-offset: -2px }
-.poses { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 2rem }
+.poses { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 26rem), 1fr)); gap: 2rem 4rem }
 .pose { display: grid; grid-template-columns: 1.4fr repeat(4, 1fr); gap: .35rem; align-items: start }
 .pose .skeleton svg { width: 100%; height: auto }
 .pose figcaption { font-size: .75rem }

@@ -89,7 +89,7 @@ def swap(samples: Samples) -> Iterator[Html]:
     def source(index: int, role: str) -> str:
         return heads[index] if sources is None else image(sources[index], f"{role} of {heads[index]}")
 
-    corner = tag("td", tag("div", "look down, pose across", class_="corner"))
+    corner = tag("td", tag("div", "appearance ↓, pose →", class_="corner"))
     top = tag("tr", corner, *(tag("th", source(index, "pose"), scope="col") for index in range(count)))
     rows = []
     for look in range(count):
@@ -130,7 +130,7 @@ def _pose(samples: Samples, named: list[tuple[str, Array]], index: int) -> Html:
     window = extent(*(pose_MJ3[index] for _, pose_MJ3 in named))
     cells = []
     if "pose_frame" in samples:
-        cells.append(figure(image(samples["pose_frame"][index], f"test frame {index + 1}"), "frame"))
+        cells.append(figure(image(samples["pose_frame"][index], f"test frame {index + 1}"), "test frame"))
     views: tuple[View, ...] = ("front", "side")
     for name, pose_MJ3 in named:
         for view in views:
@@ -195,4 +195,4 @@ def skeleton(pose_J3: Array, view: View, window: tuple[float, float, float, floa
         side = HUMAN36M_17.side(bone[1])
         lines.append(tag("line", x1=f"{x1:.0f}", y1=f"{y1:.0f}", x2=f"{x2:.0f}", y2=f"{y2:.0f}", class_=f"{side}-side"))
     box = " ".join(f"{value:.0f}" for value in window)
-    return tag("svg", *lines, viewBox=box, stroke_width=round(window[3] / 45), role="img", aria_label=label)
+    return tag("svg", *lines, viewBox=box, stroke_width=round(window[2] / 26), role="img", aria_label=label)

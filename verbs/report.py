@@ -89,4 +89,4 @@ def _write(output: Path, page: str) -> None:
         temporary.replace(output)
     except OSError as error:
         what = f"cannot write the report: {error.strerror or error}"
-        raise DataError(what, where=str(output), hint="choose another place with --output") from None
+        raise DataError(what, where=str(output), hint="choose another place") from None

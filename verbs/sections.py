@@ -120,7 +120,9 @@ def results(runs: Sequence[RunData], tables: Sequence[Table]) -> Html:
         body.append(tag("div", shown, chart, class_="result") if chart else shown)
     for data in runs:
         if not data.measurements:
-            body.append(missing(f"{data.label} has no measurements yet.", f"poserep probe {data.run.folder}"))
+            body.append(
+                missing(f"{data.label} has no measurements yet.", f"poserep probe {shlex.quote(str(data.run.folder))}")
+            )
     return section("results", "Results", *body)
 
 
@@ -168,14 +170,16 @@ def curves(runs: Sequence[RunData]) -> Html:
     panels = [_panel(recorded, role, f"t{index}") for index, role in enumerate(_roles(recorded))]
     body = [tag("div", *panels, class_="panels")] if panels else []
     if panels:
-        counts = ", ".join(f"{data.label}: n = {len(data.steps)}" for _, data in recorded)
-        note = f"Value of each term, before its weight, over optimiser steps. Faint: as recorded ({counts} records); "
+        counts = " + ".join(str(len(data.steps)) for _, data in recorded)
+        note = (
+            f"Value of each term, before its weight, over optimiser steps. Faint: as recorded (n = {counts} records); "
+        )
         body.insert(
             0,
             tag(
                 "p",
                 note,
-                "bold: moving mean over 4% of them. The axes hold all but the outermost 2%.",
+                "bold: moving mean over 4% of them. Total: the weighted sum. The axes hold all but the outermost 2%.",
                 class_="muted",
             ),
         )
@@ -184,7 +188,9 @@ def curves(runs: Sequence[RunData]) -> Html:
         body.insert(1, tag("ul", *legend, class_="legend"))
     for data in runs:
         if not data.steps:
-            body.append(missing(f"{data.label} has no recorded steps.", f"poserep train {data.run.config}"))
+            body.append(
+                missing(f"{data.label} has no recorded steps.", f"poserep train {shlex.quote(str(data.run.config))}")
+            )
     return section("curves", "Training", *body)
 
 
@@ -212,7 +218,7 @@ def samples_of(data: RunData, samples: Samples) -> Html:
     """Boxes, masks, redrawn frames, swaps and skeletons of one run, as far as it has them."""
     body = [*strips(samples), *swap(samples), *poses(samples)]
     if not body:
-        body = [missing(f"{data.label} has no sample pictures.", f"poserep probe {data.run.folder}")]
+        body = [missing(f"{data.label} has no sample pictures.", f"poserep probe {shlex.quote(str(data.run.folder))}")]
     return tag("article", tag("h3", data.label), *body)
 
 

@@ -153,7 +153,7 @@ def tables_of(runs: Sequence[RunData]) -> list[Table]:
 
 def _table_by_labels(name: str, found: Sequence[tuple[str, Measurement]], protocol: Protocol) -> Table:
     counts = sorted({one.labels for _, one in found})
-    columns = [f"{count:,} labels".replace(",", " ") if count else "no labels" for count in counts]
+    columns = [f"{count} labels" if count else "no labels" for count in counts]
     rows = _rows(found, [lambda one, count=count: one.labels == count for count in counts])
     unit = found[0][1].unit
     note = "labels: labelled frames that the regressor saw"

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import Field, PositiveInt
 
 from ...core.hookspecs import hookimpl
-from ...core.interfaces import Component, Context, Options
+from ...core.interfaces import Component, Context, Options, Setting
 
 
 class STNOptions(Options):
@@ -26,8 +26,8 @@ class STNOptions(Options):
     """Any timm CNN."""
     weights: str = "random"
     """`random`, `hub` (ImageNet, needs the network once), or a local weight file."""
-    channels: tuple[PositiveInt, ...] = ()
-    """Widths of the four stages of a timm ResNet, where they shall not be its own."""
+    network: dict[str, Setting] = Field(default_factory=dict)
+    """Further arguments of timm's constructor, as { channels = [24, 48, 96, 160], layers = [1, 1, 1, 1] }."""
     input_size: PositiveInt = 128
     """Side in pixels to which the frame is resized for the detector."""
     pool: Literal["average", "flatten"] = "average"

@@ -29,7 +29,7 @@ class STN(nn.Module):
     def __init__(self, options: STNOptions) -> None:
         super().__init__()
         self.options = options
-        self.trunk = Trunk(options.model, options.weights, options.channels, options.input_size, options.pool)
+        self.trunk = Trunk(options.model, options.weights, options.network, options.input_size, options.pool)
         self.regress = nn.Linear(self.trunk.features, 4)
         nn.init.zeros_(self.regress.weight)
         with torch.no_grad():

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Literal
 
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ...core.hookspecs import hookimpl
-from ...core.interfaces import Component, Context, Options
+from ...core.interfaces import Component, Context, Options, Setting
 
 
 class SplitOptions(Options):
@@ -24,8 +24,8 @@ class SplitOptions(Options):
     """Any timm CNN."""
     weights: str = "hub"
     """`hub` (ImageNet, needs the network once), `random`, or a local weight file."""
-    channels: tuple[PositiveInt, ...] = ()
-    """Widths of the four stages of a timm ResNet, where they shall not be its own."""
+    network: dict[str, Setting] = Field(default_factory=dict)
+    """Further arguments of timm's constructor, as { channels = [24, 48, 96, 160], layers = [1, 1, 1, 1] }."""
     pool: Literal["average", "flatten"] = "average"
     """What is done with the last feature map; `flatten` keeps where things are."""
     variant: PositiveInt = 600

@@ -5,6 +5,7 @@ Axes: B tuples, T frames, N = B T, 3 h w crop, V variant, I invariant.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ...core.fields import expect
@@ -17,7 +18,7 @@ class SplitEncoder(nn.Module):
 
     def __init__(self, options: SplitOptions, crop_size: int) -> None:
         super().__init__()
-        self.trunk = Trunk(options.model, options.weights, options.channels, crop_size, options.pool)
+        self.trunk = Trunk(options.model, options.weights, options.network, crop_size, options.pool)
         self.to_variant = nn.Linear(self.trunk.features, options.variant)
         self.to_invariant = nn.Linear(self.trunk.features, options.invariant) if options.invariant else None
 
@@ -25,10 +26,13 @@ class SplitEncoder(nn.Module):
         """Latents (B, T, V) and (B, T, I) of crops (B, T, 3, h, w)."""
         expect(("crop_corrupted", crop_corrupted, "B T 3 h w"))
         lead = crop_corrupted.shape[:2]
-        seen_NF = self.trunk(crop_corrupted.flatten(0, 1))
-        latents = {"variant": self.to_variant(seen_NF).float().unflatten(0, lead)}
-        if self.to_invariant is not None and crop is not None:
-            # where nothing was corrupted, one pass serves both
-            clean_NF = seen_NF if crop is crop_corrupted else self.trunk(crop.flatten(0, 1))
+        seen = crop_corrupted.flatten(0, 1)
+        second = crop if self.to_invariant is not None and crop is not crop_corrupted else None
+        if second is not None:  # one pass over both: half the overhead, and batch norm sees both kinds
+            seen = torch.cat((seen, second.flatten(0, 1)))
+        features = self.trunk(seen)
+        corrupted_NF, clean_NF = features.chunk(2) if second is not None else (features, features)
+        latents = {"variant": self.to_variant(corrupted_NF).float().unflatten(0, lead)}
+        if self.to_invariant is not None:
             latents["invariant"] = self.to_invariant(clean_NF).float().unflatten(0, lead)
         return latents

@@ -67,7 +67,7 @@ def _subject_takes(
         own = 0 if options.synchronised else camera
         rng = np.random.default_rng([options.seed, number, action_index, take, own])
         motion = _next_piece(pieces, rng) if options.motion else _invent(options, action, rng)
-        joints = retarget(motion.joints_TJ3, subject.bone_lengths_mm.numpy())
+        joints = retarget(motion.joints_TJ3, subject.bone_lengths_mm.numpy(), "centre" if options.scene == "dive" else "floor")
         if options.scene == "room":
             joints = keep_inside(joints)
         joints = scene.place(joints).astype(np.float32)

@@ -61,7 +61,9 @@ def read(folder: Path, amc: str, asf: str = ASF) -> np.ndarray:
 
 
 def test_joints_are_the_ends_of_bones(tmp_path: Path) -> None:
-    np.testing.assert_allclose(read(tmp_path, HEADER + REST), [[[0, 10, 0], [2, 10, 0], [2, 6, 0], [2, 3, 0]]], atol=1e-9)
+    np.testing.assert_allclose(
+        read(tmp_path, HEADER + REST), [[[0, 10, 0], [2, 10, 0], [2, 6, 0], [2, 3, 0]]], atol=1e-9
+    )
     clip = read_amc(tmp_path / "s_01.amc", tmp_path / "s.asf")
     assert clip.joints == ("root", "lhip_end", "lfemur_end", "ltibia_end")
     assert (clip.fps, clip.up) == (120.0, "y")

@@ -85,8 +85,16 @@ def test_a_rest_pose_put_in_front_is_left_out(tmp_path: Path) -> None:
         ("To whom it may concern\n", 1, "no BVH"),
         ("", 1, "no BVH"),
         (TWO_BONES.replace("CHANNELS 3 X", "CHANNELS 4 X") + FRAMES, 9, "announces 4, but names 3"),
-        (TWO_BONES.replace("Yrotation Zrotation\n    End", "Yrotation Wrotation\n    End") + FRAMES, 9, "unknown channel"),
-        (TWO_BONES.replace("    CHANNELS 3 Xrotation Yrotation Zrotation\n", "") + FRAMES, 13, "'knee' has no CHANNELS"),
+        (
+            TWO_BONES.replace("Yrotation Zrotation\n    End", "Yrotation Wrotation\n    End") + FRAMES,
+            9,
+            "unknown channel",
+        ),
+        (
+            TWO_BONES.replace("    CHANNELS 3 Xrotation Yrotation Zrotation\n", "") + FRAMES,
+            13,
+            "'knee' has no CHANNELS",
+        ),
         (TWO_BONES + "1 10 0 0 0 0 0 0 0\n1 10 0 0\n", 20, "needs 9 numbers, but this line has 4"),
         (TWO_BONES + "1 10 0 0 0 0 0 0 nan\n", 19, "not finite"),
         (TWO_BONES + "1 10 0 0 0 0 0 0 x\n", 19, "no number"),

@@ -57,8 +57,8 @@ def test_without_a_character_the_published_joints_are_taken(tmp_path: Path) -> N
     side = [*limb, *upright, *limb]  # hip and knee, ankle, shoulder and elbow
     frame = [0.1, 0, 1, 0, *upright, *upright, *upright, *side, *side]
     (tmp_path / "clip.txt").write_text(json.dumps({"Frames": [frame]}))
+    (tmp_path / "x.txt").write_text(json.dumps(CHARACTER))
     with pytest.raises(DataError, match="frame 1 has 44 numbers, but the character takes 13"):
-        (tmp_path / "x.txt").write_text(json.dumps(CHARACTER))
         read_deepmimic(tmp_path / "clip.txt", tmp_path / "x.txt")
 
     clip = read_deepmimic(tmp_path / "clip.txt")

@@ -39,18 +39,17 @@ def test_a_file_gives_one_motion_at_its_own_rate_or_another(tmp_path: Path) -> N
 
 
 def test_a_folder_is_searched_in_order_and_other_text_left_alone(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
+    for folder in ("deep", "characters"):
+        (tmp_path / folder).mkdir()
     for name in ("deep/b.txt", "a.txt"):
         deepmimic(tmp_path / name)
-    (tmp_path / "character_x.txt").write_text("{}")
+    (tmp_path / "characters/character_x.txt").write_text("{}")
     (tmp_path / "README.txt").write_text("words")
 
     assert [motion.name for motion in load_motions(tmp_path)] == ["a", "b"]
 
 
-def test_a_broken_file_among_good_ones_is_logged_and_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_broken_file_among_good_ones_is_logged_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     deepmimic(tmp_path / "good.txt")
     (tmp_path / "bad.bvh").write_text("nothing")
     (tmp_path / "alone.amc").write_text("1\n")

@@ -144,7 +144,7 @@ def test_the_jump_has_no_break_at_take_off() -> None:
 
 
 def test_a_board_at_the_water_is_refused() -> None:
-    with pytest.raises(ConfigError, match="no dive from 0.2 m"):
+    with pytest.raises(ConfigError, match=r"no dive from 0\.2 m"):
         dive_motion(2.0, FPS, np.random.default_rng(0), height_m=0.2)
 
 

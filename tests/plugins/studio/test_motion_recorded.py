@@ -61,7 +61,8 @@ def test_a_recorded_body_is_a_human_one(clip: tuple[Path, np.ndarray, float]) ->
     assert lengths.std(axis=0).max() < 0.02 * lengths.mean()
     assert 1300 < lengths.mean(axis=0)[[1, 2, 6, 7, 8, 9]].sum() < 1800
     if not is_one_of(path, NOT_UPRIGHT):
-        assert head > pelvis + 400 > ankle + 900
+        assert head > pelvis + 300
+        assert pelvis > ankle + 300
     if not is_one_of(path, OFF_THE_FLOOR):
         assert -50 < joints[:, ANKLES, 2].min() < 250
         assert joints[..., 2].min() > -150  # a hand on the floor of a crawler may be lower than the ankles
@@ -109,7 +110,7 @@ def test_the_built_in_character_moves_like_the_published_one(tmp_path: Path) -> 
     own = to_human36m(read_deepmimic(path, path.parent / "character_humanoid3d.txt")).joints_TJ3
     built_in = to_human36m(read_deepmimic(tmp_path / path.name)).joints_TJ3
 
-    assert np.linalg.norm(own - built_in, axis=-1).mean() < 60
+    assert np.linalg.norm(own - built_in, axis=-1).mean() < 100
 
 
 def test_a_whole_folder_is_read_but_for_what_lacks_a_skeleton(caplog: pytest.LogCaptureFixture) -> None:

@@ -22,10 +22,11 @@ from .tracks import ease, key_track
 
 GRAVITY_MM_S2 = 9810.0
 PUSH_S, SINK_S, WAIT_S = 0.32, 0.5, 0.35  # extension of the legs; bending them before; least standing still
-HEEL_RISE_MM = 90.0  # of the ankles at take-off, on the toes
+HEEL_RISE_MM = 110.0  # of the ankles at take-off, on the toes
 
 # Channels in the key poses of a flight, in degrees, the same on both sides
 _FIELDS = ("bend", "nod", "arm_fwd", "arm_out", "elbow", "leg_fwd", "knee")
+_TAKEOFF = (2.0, 0.0, 165.0, 6.0, 8.0, 8.0, 16.0)
 _STRETCHED = (2.0, 6.0, 172.0, 4.0, 4.0, 2.0, 3.0)
 _SHAPES = {
     "tuck": (52.0, 28.0, 42.0, 6.0, 58.0, 116.0, 128.0),
@@ -118,7 +119,7 @@ def _airborne(pose_TF: FloatArray, tilt_T: FloatArray) -> FloatArray:
 
 def _flight_pose(time_T: FloatArray, dive: _Dive, flight_s: float) -> FloatArray:
     """Key-pose angles (T, F) from stretched through the dive's shape to stretched."""
-    keys = np.array([_STRETCHED, _SHAPES[dive.shape], _SHAPES[dive.shape], _STRETCHED, _STRETCHED])
+    keys = np.array([_TAKEOFF, _SHAPES[dive.shape], _SHAPES[dive.shape], _STRETCHED, _STRETCHED])
     open_s = dive.opens_at * flight_s
     times = np.array([0.0, min(0.36, 0.5 * open_s), open_s, min(open_s + 0.3, 0.97 * flight_s), flight_s + 1])
     return np.stack([key_track(time_T, times, key_K, 1.0) for key_K in keys.T], axis=1)
@@ -126,7 +127,7 @@ def _flight_pose(time_T: FloatArray, dive: _Dive, flight_s: float) -> FloatArray
 
 def _takeoff(dive: _Dive, board_mm: float) -> tuple[FloatArray, FloatArray]:
     """Joints (17, 3) at the moment of take-off, ankles above the board's end, and their centre of gravity (3,)."""
-    joints = _airborne(np.array([_STRETCHED]), np.array([_sense(dive) * dive.lean_deg]))[0]
+    joints = _airborne(np.array([_TAKEOFF]), np.array([_sense(dive) * dive.lean_deg]))[0]
     ankles_3 = joints[list(ANKLES)].mean(axis=0)
     centre = np.array([0.0, 0.0, board_mm + ANKLE_HEIGHT_MM + HEEL_RISE_MM]) - ankles_3
     return joints + centre, centre
@@ -166,7 +167,7 @@ def _on_the_board(time_T: FloatArray, dive: _Dive, board_mm: float, flight_s: fl
     """Joints (T, 17, 3) before take-off (negative seconds): arms rise, legs bend, body stretches and leans out."""
     moments = np.array([-PUSH_S - SINK_S - 0.7, -PUSH_S - SINK_S, -PUSH_S, 0.0])
     raised = (0.0, -5.0, 165.0, 10.0, 8.0, 0.0, 0.0)
-    keys = np.array([_STANDING, raised, _SUNK, _STRETCHED])
+    keys = np.array([_STANDING, raised, _SUNK, _TAKEOFF])
     pose = np.stack([key_track(time_T, moments, key_K, 1.0) for key_K in keys.T], axis=1)
     start, centre = _takeoff(dive, board_mm)
     fine, tilts = _tilts(dive, flight_s)
@@ -177,7 +178,7 @@ def _on_the_board(time_T: FloatArray, dive: _Dive, board_mm: float, flight_s: fl
     x = _push(time_T, (-5.0, -130.0, start[0, 0], _sense(dive) * dive.out_mm_s + arm_3[0]))
     z = _push(time_T, (up_mm, up_mm - 330.0, start[0, 2], dive.up_mm_s + arm_3[2]))
     joints = upper_body(np.column_stack([x, np.zeros_like(x), z]), _channels(pose, tilt))
-    heel = HEEL_RISE_MM * ease(1 + time_T / (0.5 * PUSH_S))
+    heel = HEEL_RISE_MM * np.clip(1 + time_T / (0.5 * PUSH_S), 0, 1) ** 3  # fastest as the toes leave
     feet = np.zeros((len(time_T), 2, 3))
     feet[:, :, 1] = start[list(ANKLES), 1]
     feet[:, :, 2] = (board_mm + ANKLE_HEIGHT_MM + heel)[:, None]

@@ -16,7 +16,7 @@ import numpy as np
 from .....core.errors import ConfigError
 from .flight import dive_motion
 from .motion import FloatArray, Motion
-from .repertoire import ACTIVE, CALM, GESTURES, SQUAT_ARMS, arm, draw_pose
+from .repertoire import ACTIVE, CALM, GESTURES, SQUAT_ARMS, arm, draw_poses
 from .slope import ski_motion
 from .stance import Channels, Footing, enliven, stand
 from .tracks import Course, key_times, key_track, key_tracks, wander
@@ -117,7 +117,7 @@ def _standing(
         time = _clock(seconds, fps)
         tempo = rng.uniform(0.8, 1.25)
         key_time = key_times(time, (tempo * pace_s[0], tempo * pace_s[1]), rng)
-        poses = [draw_pose(bodies, arms, rng) for _ in key_time]
+        poses = draw_poses(len(key_time), bodies, arms, rng)
         channels = key_tracks(time, key_time, poses, moving=rng.uniform(0.6, 0.95))
         enliven(channels, time, rng)
         course = _on_the_spot(time, turn_deg, rng)

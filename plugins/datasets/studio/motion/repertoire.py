@@ -86,8 +86,24 @@ def body(name: str, mirrored: bool, scale: float = 1.0) -> dict[str, float]:
     return pose
 
 
-def draw_pose(bodies: tuple[str, ...], arms: tuple[str, ...], rng: np.random.Generator) -> Mapping[str, float]:
-    """A random whole-body key pose out of the allowed ones."""
+def draw_poses(
+    count: int, bodies: tuple[str, ...], arms: tuple[str, ...], rng: np.random.Generator
+) -> list[Mapping[str, float]]:
+    """Random whole-body key poses; between one leg in the air and the other the body stands."""
+    poses = [_draw_pose(bodies, arms, rng)]
+    while len(poses) < count:
+        pose = _draw_pose(bodies, arms, rng)
+        if len(_lifted(poses[-1]) | _lifted(pose)) > 1:
+            pose = _draw_pose(("upright",), arms, rng)
+        poses.append(pose)
+    return poses
+
+
+def _lifted(pose: Mapping[str, float]) -> set[str]:
+    return {side for side in SIDES if f"{side}_foot_up" in pose}
+
+
+def _draw_pose(bodies: tuple[str, ...], arms: tuple[str, ...], rng: np.random.Generator) -> Mapping[str, float]:
     chosen = bodies[rng.integers(len(bodies))]
     mirrored = bool(rng.integers(2))
     arms = FITTING_ARMS.get(chosen, arms)
