@@ -68,9 +68,7 @@ def demo(
 
 
 @app.command()
-def compose(
-    recipe: RecipeName, sets: Sets = [], uses: Uses = [], drops: Drops = [], as_json: AsJson = False
-) -> None:
+def compose(recipe: RecipeName, sets: Sets = [], uses: Uses = [], drops: Drops = [], as_json: AsJson = False) -> None:
     """The assembled model: wiring, shapes, parameters, checks.
 
     Example: [bold]poserep compose temporal --use losses.contrast=css --use sampler=contrastive[/]
@@ -136,7 +134,7 @@ def probe(
     if as_json:
         show_json([asdict(one) for one in found])
     else:
-        show_results([run] if split == "test" else [], found)
+        show_results(run, found)
 
 
 @app.command()

@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 def note(text: str) -> None:
     """Tell what is going on, beside the results."""
-    err().print(text)
+    err().print(text, soft_wrap=True)
 
 
 def show_json(value: Any) -> None:

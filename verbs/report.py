@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .. import __version__
+from ..core.console import note, say, show_json, show_table
 from ..core.errors import DataError
+from ..core.measurement import Measurement
 from .page import document, section, tag
 from .sections import curves, reproduce, results, samples_of, what_was_run
 from .summary import RunData, Table, read_runs, read_samples, summary_rows, tables_of
 
-__all__ = ["Report", "Table", "build_report", "summary_rows"]
+__all__ = ["Report", "Table", "build_report", "report_command", "show_results", "summary_rows"]
 
 CONTENTS = (
     ("runs", "Runs"),
@@ -72,6 +74,32 @@ def build_report(folders: Sequence[Path], output: Path) -> Report:
     )
     _write(output, page)
     return Report(output, tuple(tables), len(runs), tuple(data.label for data in runs if not data.measurements))
+
+
+def report_command(folders: Sequence[Path], output: Path, as_json: bool = False, tables: bool = True) -> None:
+    """Write the report, show its tables, and say what is missing."""
+    report = build_report(folders, output)
+    if as_json:
+        found = [one for data in read_runs(folders) for one in data.measurements]
+        show_json({"report": str(report.path), "measurements": [asdict(one) for one in found]})
+        return
+    if tables:
+        show_tables(report.tables)
+        say(str(report.path))
+    for label in report.missing:
+        note(f"{label} has no measurements yet: poserep probe RUN makes them")
+
+
+def show_results(folder: Path, found: Sequence[Measurement]) -> None:
+    """Show measurements of a run as tables, as its report has them."""
+    (data,) = read_runs([folder])
+    show_tables(tables_of([replace(data, measurements=list(found))]))
+
+
+def show_tables(tables: Sequence[Table]) -> None:
+    """Print tables with their protocol beneath."""
+    for table in tables:
+        show_table(table.title, table.columns, table.rows, table.caption)
 
 
 def _counts(runs: Sequence[RunData]) -> str:
