@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from .core.console import note, say, show_error, show_json, show_table
 from .core.errors import PoserepError
@@ -107,8 +109,9 @@ def train(
     machine = Machine(devices, nodes, strategy, accelerator, threads)
     done = compose_and_train(recipe, run, machine, Registry(), sets=sets, uses=uses, drops=drops)
     about = done.about()
-    say(f"{about['state']} at step {about['step']} of {about['steps']}  {done.folder}")
-    note(f"next: poserep probe {done.folder}   or   poserep predict {done.folder} VIDEO")
+    folder = escape(str(done.folder))
+    say(f"{about['state']} at step {about['step']} of {about['steps']}  {folder}")
+    note(f"next: poserep probe {folder}   or   poserep predict {folder} VIDEO")
 
 
 @app.command()
@@ -205,20 +208,23 @@ def doctor(as_json: AsJson = False) -> None:
 
 
 @plugins_app.command("list")
-def plugins_list(as_json: AsJson = False) -> None:
-    """Every installed component by kind, without importing any.
+def plugins_list(
+    check: Annotated[bool, typer.Option("--check", help="Import each, and tell which are broken and why.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Every installed component by kind, without importing any unless asked to check them.
 
-    Example: [bold]poserep plugins list[/]
+    Example: [bold]poserep plugins list --check[/]
     """
     from .verbs.plugins import list_rows
 
-    rows, broken = list_rows()
+    rows, broken = list_rows(check=check)
     if as_json:
         show_json({"components": rows, "broken": broken})
         return
     show_table("", ("kind", "name", "what it does", "from"), [tuple(row.values()) for row in rows])
     for name, cause in broken.items():
-        note(f"[yellow]broken[/]  {name}: {cause}")
+        note(f"[yellow]broken[/]  {escape(name)}: {escape(cause)}")
 
 
 @plugins_app.command("show")
@@ -330,11 +336,11 @@ def data_render(
 
 
 def main() -> None:
-    """Entry point: expected errors as one block with their exit code."""
+    """Entry point: expected errors as one block with their exit code, after their traceback if asked for."""
     try:
         app()
     except PoserepError as error:
         if os.environ.get("POSEREP_DEBUG"):
-            raise
+            traceback.print_exc()
         show_error(error)
         raise SystemExit(error.exit_code) from None

@@ -14,7 +14,7 @@ from .interfaces import Array, Background, Context, Dataset, Draw, Roles, Sample
 from .ranks import own_rows, world_size
 
 AHEAD = 2  # batches read while the network computes
-LABELS = ("pose", "pose_2d", "true_box", "true_mask")
+LABELS = frozenset(("pose", "pose_2d", "true_box", "true_mask"))
 
 
 class Source:
@@ -24,12 +24,20 @@ class Source:
         dataset: Where frames and labels are read.
         background: Estimator of the empty scene, or None.
         wanted: Fields to put in a batch.
+        labels: Fields that it may ask the dataset for.
     """
 
-    def __init__(self, dataset: Dataset, background: Background | None, wanted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        background: Background | None,
+        wanted: frozenset[str],
+        labels: frozenset[str] = LABELS,
+    ) -> None:
         self.dataset = dataset
         self.background = background
         self.wanted = wanted
+        self.labels = labels - {"background"}  # it comes through its own slot
         names = sorted({clip.subject for clip in dataset.clips} - {""})
         self._subjects = {name: index for index, name in enumerate(names)} | {"": -1}
 
@@ -60,9 +68,8 @@ class Source:
         }
         if "background" in wanted and self.background is not None:
             found["background"] = np.broadcast_to(self.background.at(self.dataset, clip, frames), found["frame"].shape)
-        for name in LABELS:
-            if name in wanted:
-                found[name] = self.dataset.labels(name, clip, frames)
+        for name in self.labels & wanted:
+            found[name] = self.dataset.labels(name, clip, frames)
         return found
 
 
@@ -75,7 +82,7 @@ def open_source(composition: Composition) -> Source:
     if "background" in composition.parts:
         chosen = composition.parts["background"]
         background = chosen.component.build(chosen.options, context)
-    return Source(dataset, background, composition.wanted)
+    return Source(dataset, background, composition.wanted, composition.labels)
 
 
 def build_sampler(composition: Composition, role: str, dataset: Dataset, context: Context) -> Sampler:

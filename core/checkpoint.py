@@ -20,6 +20,7 @@ from .errors import DataError
 from .fit import State
 
 KEEP = 2
+FULL = tuple(os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT))  # safetensors has but the text
 PREFIX = "step-"
 
 
@@ -35,23 +36,33 @@ def write_whole(folder: Path, fill: Callable[[Path], None]) -> None:
         temporary.mkdir(parents=True)
         fill(temporary)
         for path in temporary.iterdir():
-            with path.open("rb+") as file:
-                os.fsync(file.fileno())
+            _sync(path)
         if folder.exists():
             shutil.rmtree(folder)
         temporary.rename(folder)
-    except OSError as error:
+        _sync(folder.parent)
+    except (OSError, SafetensorError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        full = any(text in str(error) for text in FULL)
         raise DataError(
-            "the disk is full" if full else f"cannot write: {error.strerror or error}",
+            "the disk is full" if full else f"cannot write: {error}",
             where=str(folder),
             hint="earlier checkpoints are whole; make room and run the same command again" if full else "",
         ) from error
 
 
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def save(run: Path, state: State) -> Path:
-    """Write a checkpoint of a run folder and drop all but the newest few."""
+    """Write a checkpoint of a run folder and drop all but the newest few, and what killed writers left behind."""
+    for left in (run / "checkpoints").glob(".*.part"):
+        shutil.rmtree(left, ignore_errors=True)
     folder = run / "checkpoints" / f"{PREFIX}{state.step:08d}"
 
     def fill(temporary: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from . import recipe as recipes
@@ -19,6 +20,7 @@ from .registry import Registry
 
 FRAME_FIELDS = ("frame", "time", "clip", "subject")
 COMPOSITE = ("redrawn", "mask")
+OWN_STEPS = {"crop": "detector", "composite": "decoder"}  # core's own, and the part that each goes with
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +191,7 @@ def _unmet(wires: Sequence[Wire], source: Source, registry: Registry) -> list[Pr
                 Problem(
                     f"{one.role} ({one.use}) reads {name!r}, which "
                     + (f"{later[0]} writes only after it" if later else "nobody writes"),
-                    source.locate(tuple(one.role.split("."))),
+                    source.locate(tuple(OWN_STEPS.get(one.role, one.role).split("."))),
                     f"could supply it: {', '.join(_suppliers(name, registry)) or 'no installed plugin'}",
                 )
             )
@@ -211,15 +213,15 @@ def _suppliers(name: str, registry: Registry) -> list[str]:
 def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Source) -> list[Problem]:
     problems = []
     for phase in phases:
-        where = source.locate(("phases", phase.name))
+        where = source.locate(("phases", phase.name, "losses"))
         chosen = resolved.parts[phase.sampler]
         sampler = resolved.experiment.sampler if phase.sampler == "sampler" else None
         use = sampler.use if sampler else chosen.component.name
         drawn = Roles(declared(chosen.component.roles, chosen.options))
         for role in phase.losses:
             if role not in resolved.experiment.losses:
-                known = ", ".join(resolved.experiment.losses)
-                problems.append(Problem(f"phase {phase.name!r} names the loss {role!r}", where, f"losses: {known}"))
+                hint = near(role, list(resolved.experiment.losses))
+                problems.append(Problem(f"phase {phase.name!r} names the loss {role!r}, which there is not", where, hint))
                 continue
             loss = resolved.parts[f"losses.{role}"]
             if missing := drawn.missing(declared(loss.component.roles, loss.options)):
@@ -234,10 +236,20 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
     return problems
 
 
+def near(name: str, names: Sequence[str]) -> str:
+    """A hint: the name that was probably meant, or all that there are."""
+    found = get_close_matches(name, names, 1)
+    return f"did you mean {found[0]!r}?" if found else f"there is: {', '.join(names)}"
+
+
 def _probe_problems(resolved: Resolved, wires: Sequence[Wire], source: Source) -> list[Problem]:
     written = {name for one in wires for name in one.writes}
     return [
-        Problem(f"the probe reads {name!r}, which nobody writes", source.locate(("probe", "fields")))
+        Problem(
+            f"the probe reads {name!r}, which nobody writes",
+            source.locate(("probe", "fields")),
+            near(name, sorted(written)),
+        )
         for name in resolved.experiment.probe.fields
         if name not in written
     ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
@@ -19,6 +19,8 @@ from .errors import ConfigError, PluginError, Problem
 from .interfaces import Component, Kind, Options
 from .recipe import Source
 from .registry import Registry
+
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Part(BaseModel):
@@ -46,7 +48,7 @@ class Phase(Options):
     """Optimiser steps of this phase."""
     sampler: Part | None = None
     """Sampler of this phase; the recipe's if not given."""
-    losses: tuple[str, ...] | None = None
+    losses: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Roles of the losses that count in this phase; all if not given."""
 
 
@@ -96,6 +98,18 @@ class Probe(Options):
     """Decoupled weight decay."""
 
 
+STAGES: tuple[Kind, ...] = (
+    "dataset",
+    "sampler",
+    "background",
+    "detector",
+    "corruption",
+    "encoder",
+    "exchange",
+    "decoder",
+)
+
+
 class Experiment(Options):
     """One complete experiment. Every slot is a part; an empty optional slot leaves that stage out."""
 
@@ -115,15 +129,14 @@ class Experiment(Options):
     encoder: Part
     exchange: Part = Part(use="none")
     decoder: Part | None = None
-    losses: dict[str, LossPart] = Field(min_length=1)
-    phases: dict[str, Phase] = Field(default_factory=dict)
+    losses: dict[Role, LossPart] = Field(min_length=1)
+    phases: dict[Role, Phase] = Field(default_factory=dict)
     training: Training = Training()
     probe: Probe = Probe()
 
     def parts(self) -> Iterator[tuple[str, Kind, Part]]:
         """Every filled slot as (role, kind, part), in the order in which they act."""
-        stages: tuple[Kind, ...] = ("dataset", "sampler", "background", "detector", "corruption", "encoder")
-        for kind in (*stages, "exchange", "decoder"):
+        for kind in STAGES:
             part = getattr(self, kind)
             if part is not None:
                 yield kind, kind, part
@@ -201,21 +214,24 @@ def choose(
 
 def _option_problems(data: Mapping[str, Any], source: Source, registry: Registry) -> Iterator[Problem]:
     """Problems of the parts' options in a file whose shape is already wrong: report all at once."""
-    kinds = {"losses": "loss"}
-    for key, value in data.items():
-        parts = value.items() if key == "losses" and isinstance(value, dict) else [("", value)]
-        kind = kinds.get(key, key)
-        for role, part in parts:
-            if not isinstance(part, dict) or not isinstance(part.get("use"), str) or kind not in _SLOTS:
-                continue
-            options = {k: v for k, v in part.items() if k != "use" and not (key == "losses" and k == "weight")}
-            path = f"{key}.{role}" if role else key
-            result = choose(path, kind, part["use"], options, source, registry)  # type: ignore[arg-type]
+    for role, kind, part in _loose_parts(data):
+        if isinstance(part, dict) and isinstance(part.get("use"), str):
+            options = {k: v for k, v in part.items() if k != "use" and not (kind == "loss" and k == "weight")}
+            result = choose(role, kind, part["use"], options, source, registry)
             if not isinstance(result, Chosen):
                 yield from result
 
 
-_SLOTS = ("dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder", "loss")
+def _loose_parts(data: Mapping[str, Any]) -> Iterator[tuple[str, Kind, Any]]:
+    """What stands in the slots of data that need not have the shape of an experiment, as `Experiment.parts`."""
+    for kind in STAGES:
+        yield kind, kind, data.get(kind)
+    tables = {key: table if isinstance(table := data.get(key), dict) else {} for key in ("losses", "phases", "probe")}
+    for role, part in tables["losses"].items():
+        yield f"losses.{role}", "loss", part
+    for name, phase in tables["phases"].items():
+        yield f"phases.{name}.sampler", "sampler", phase.get("sampler") if isinstance(phase, dict) else None
+    yield "probe.head", "head", tables["probe"].get("head")
 
 
 def problems_of(
@@ -223,7 +239,7 @@ def problems_of(
 ) -> Iterator[Problem]:
     """A pydantic error as problems with place and hint."""
     for fault in error.errors(include_url=False):
-        location = tuple(str(step) for step in fault["loc"])
+        location = tuple(str(step) for step in fault["loc"] if step != "[key]")
         where = source.locate((*path, *location))
         dotted = ".".join((*path, *location))
         if fault["type"] == "extra_forbidden":
@@ -232,28 +248,39 @@ def problems_of(
             hint = f"did you mean {near[0]!r}?" if near else f"{owner} has: {', '.join(keys) or 'no options'}"
             yield Problem(f"{dotted}: there is no such key in {owner}", where, hint)
         elif fault["type"] == "missing":
-            yield Problem(f"{dotted} is missing", source.name, f"add it: {_example(location)}")
+            yield Problem(f"{dotted} is missing", where, f"add it: {_example((*path, *location))}")
         else:
             value = "" if isinstance(fault["input"], dict) else f", not {fault['input']!r}"
-            yield Problem(f"{dotted}: {fault['msg'][0].lower()}{fault['msg'][1:]}{value}", where)
+            message = "Must be a table" if fault["type"] == "model_type" else fault["msg"].removeprefix("Value error, ")
+            yield Problem(f"{dotted}: {message[0].lower()}{message[1:]}{value}", where, HINTS.get(fault["type"], ""))
 
 
-def _example(location: tuple[str, ...]) -> str:
-    if location[-1] in ("use", *_SLOTS):
-        return f'[{".".join(step for step in location if step != "use")}] use = "..."'
-    return f"{location[-1]} = ..."
+HINTS = {
+    "model_type": 'a part is a table: { use = "NAME" }',
+    "string_type": """text stands in quotes: KEY='"..."' on the command line""",
+}
+
+
+def _example(path: tuple[str, ...]) -> str:
+    *table, key = path
+    if key == "losses":
+        return '[losses.NAME] use = "..."'
+    if key in ("use", *STAGES):
+        return f'[{".".join(table) if key == "use" else key}] use = "..."'
+    return f"{key} = ..."
 
 
 def _keys_at(model: type[BaseModel], location: Sequence[str]) -> list[str]:
     """Field names of the model that stands at a location inside another."""
-    for step in location:
-        field = model.model_fields.get(step)
-        if field is None:
-            continue  # the name of a role or phase inside a table of them
-        inner = _models_in(field.annotation)
+    steps = iter(location)
+    for step in steps:
+        annotation = model.model_fields[step].annotation if step in model.model_fields else None
+        inner = _models_in(annotation)
         if not inner:
             return []
         model = inner[0]
+        if get_origin(annotation) is dict:
+            next(steps, "")  # the name of a role or phase inside a table of them
     return sorted(model.model_fields)
 
 

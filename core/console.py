@@ -23,12 +23,12 @@ LOG_EVERY_S = 10.0
 
 def out() -> Console:
     """Console for results. Made on use, so that tests and pipes see the current stream."""
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def err() -> Console:
     """Console for progress and notes."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def say(text: str) -> None:
@@ -55,9 +55,9 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*(escape(cell) for cell in row))
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:  # a pipe or a file: do not fold at 80 columns
-        console = Console(highlight=False, width=160)
+        console = Console(highlight=False, emoji=False, width=160)
     console.print(table)
 
 

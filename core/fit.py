@@ -21,7 +21,7 @@ from .compose import Composition, PhasePlan
 from .config import Training
 from .errors import ConfigError, DivergedError
 from .pipeline import Model
-from .ranks import gather_batch_norm, world_size
+from .ranks import gather_batch_norm, global_mean
 
 SEED_STRIDE = 1_000_003  # a prime: seeds of runs and of steps do not meet
 
@@ -132,16 +132,18 @@ def optimise(
     main = state.optimizers["main"]
     _prepare(main, rate)
     terms, record = state.wrapped(batch, tuple(roles))
-    values = _mean_over_processes(terms, fabric)
+    values = _mean_over_processes(terms)
     check_finite(values, state.step)
     total: Tensor = sum((state.model.weights[role] * term for role, term in terms.items()), torch.zeros(()))
     fabric.backward(total)
     main.step()
-    for role, term in state.model.adversary_terms(record, tuple(roles)).items():
+    with fabric.autocast():  # outside of the wrapped forward
+        adversary_terms = state.model.adversary_terms(record, tuple(roles))
+    for role, term in adversary_terms.items():
         optimizer = state.optimizers[role]
         _prepare(optimizer, rate)
         fabric.backward(term)
-        _average_gradients(optimizer, fabric)
+        _average_gradients(optimizer)
         optimizer.step()
     return values
 
@@ -152,20 +154,17 @@ def _prepare(optimizer: torch.optim.Optimizer, rate: float) -> None:
     optimizer.zero_grad(set_to_none=True)
 
 
-def _mean_over_processes(terms: Mapping[str, Tensor], fabric: Fabric) -> dict[str, float]:
+def _mean_over_processes(terms: Mapping[str, Tensor]) -> dict[str, float]:
     stacked = torch.stack([term.detach().float() for term in terms.values()])
-    mean = fabric.all_reduce(stacked, reduce_op="mean") if world_size() > 1 else stacked
-    return dict(zip(terms, mean.tolist(), strict=True))
+    return dict(zip(terms, global_mean(stacked[None]).tolist(), strict=True))
 
 
-def _average_gradients(optimizer: torch.optim.Optimizer, fabric: Fabric) -> None:
+def _average_gradients(optimizer: torch.optim.Optimizer) -> None:
     """The adversary's step is outside of the wrapped forward, so its gradients are averaged here."""
-    if world_size() == 1:
-        return
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None:
-                parameter.grad = fabric.all_reduce(parameter.grad, reduce_op="mean")
+                parameter.grad = global_mean(parameter.grad[None])
 
 
 def check_finite(terms: Mapping[str, float], step: int) -> None:

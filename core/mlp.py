@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from .ranks import RowDropout
+
 
 def mlp(features: int, outputs: int, *, hidden: int, layers: int, dropout: float) -> nn.Sequential:
     """Perceptron with ``layers`` hidden layers, each Linear, ReLU, BatchNorm, Dropout; (N, F) to (N, O).
@@ -16,13 +18,13 @@ def mlp(features: int, outputs: int, *, hidden: int, layers: int, dropout: float
     parts: list[nn.Module] = []
     width = features
     for _ in range(layers):
-        parts += [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.BatchNorm1d(hidden), nn.Dropout(dropout)]
+        parts += [nn.Linear(width, hidden), nn.ReLU(inplace=True), nn.BatchNorm1d(hidden), RowDropout(dropout)]
         width = hidden
     return nn.Sequential(*parts, nn.Linear(width, outputs))
 
 
 def _layer(inputs: int, width: int, dropout: float) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True), nn.Dropout(dropout))
+    return nn.Sequential(nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU(inplace=True), RowDropout(dropout))
 
 
 class ResidualBlock(nn.Module):

@@ -136,7 +136,7 @@ class Model(nn.Module):
             chosen = composition.parts[f"losses.{role}"]
             loss = chosen.component.build(chosen.options, composition.context)
             if isinstance(loss, nn.Module):
-                self.loss_modules[role] = loss
+                self.loss_modules[f"losses_{role}"] = loss  # a bare role might be the name of a method
             self._losses[role] = loss
 
     def forward(self, batch: Mapping[str, Any], roles: tuple[str, ...]) -> tuple[dict[str, Tensor], Record]:
@@ -147,7 +147,7 @@ class Model(nn.Module):
 
     def adversaries(self) -> dict[str, nn.Module]:
         """Modules that losses train against the pipeline, by role."""
-        return {role: loss.adversary for role, loss in self._losses.items() if hasattr(loss, "adversary")}
+        return {f"losses.{role}": loss.adversary for role, loss in self._losses.items() if hasattr(loss, "adversary")}
 
     def adversary_terms(self, record: Mapping[str, Any], roles: tuple[str, ...]) -> dict[str, Tensor]:
         """The adversaries' own losses on a record whose gradients are cut."""
@@ -156,5 +156,5 @@ class Model(nn.Module):
         for role in roles:
             loss: Any = self._losses[role]
             if hasattr(loss, "adversary"):
-                terms[role] = loss.adversary_loss(**{name: cut[name] for name in self.reads[role]})
+                terms[f"losses.{role}"] = loss.adversary_loss(**{name: cut[name] for name in self.reads[role]})
         return terms

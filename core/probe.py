@@ -108,8 +108,8 @@ class Regressor(nn.Module):
 
     def forward(self, x_NF: Tensor) -> Tensor:
         """Poses (N, J, 3) in mm."""
-        out: Tensor = self.head(self.features.apply(x_NF))
-        return self.poses.undo(out).unflatten(1, (self.joints, 3))
+        poses: Tensor = self.poses.undo(self.head(self.features.apply(x_NF))).unflatten(1, (self.joints, 3))
+        return poses
 
 
 def build_head(composition: Composition, features: int, outputs: int) -> nn.Module:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
+from torch.autograd import Function
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional as F
 
 
 def world_size() -> int:
@@ -37,45 +39,100 @@ def uniform_rows(rows: int, *shape: int, like: Tensor) -> Tensor:
 
 def global_mean(x_B: Tensor) -> Tensor:
     """Mean over axis 0 of every process's rows, with gradient."""
-    mean = x_B.mean(dim=0)
-    if world_size() == 1:
-        return mean
-    total: Tensor = all_reduce(mean)
-    return total / world_size()
+    return total_over_processes(x_B.mean(dim=0)) / world_size()
 
 
-class GatheredBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over the rows of all processes; torch's own has no CPU version."""
+class _Total(Function):
+    """Sum over processes. Each process's result depends on every process's input, and so do the gradients."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Normalise (N, C, H, W) by the global batch's statistics."""
-        if not self.training or world_size() == 1:
-            return super().forward(input)
-        x = input.float()
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *grads: Tensor) -> Tensor:
+        return total_over_processes(grads[0])
+
+
+def total_over_processes(x: Tensor) -> Tensor:
+    """Sum of every process's tensor, with gradient."""
+    total: Tensor = x if world_size() == 1 else _Total.apply(x)
+    return total
+
+
+def anybody(asks: bool, device: torch.device) -> bool:
+    """Whether any process asks for something that all must do at the same step."""
+    return bool(total_over_processes(torch.tensor(float(asks), device=device)))
+
+
+class RowDropout(nn.Module):
+    """Dropout whose mask for the whole batch is the same however many processes share it."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x_N: Tensor) -> Tensor:
+        """(N, ...) with a share of its elements dropped while training."""
+        if not self.training or not self.share:
+            return x_N
+        return x_N * (uniform_rows(*x_N.shape, like=x_N) >= self.share) / (1 - self.share)
+
+
+class GatheredBatchNorm(nn.Module):
+    """Batch norm over the rows of all processes, for maps and for plain features; torch's own has no CPU version.
+
+    Args:
+        norm: The batch norm whose weights and statistics it takes over, with the activation that timm's bring along.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
+    def __init__(self, norm: nn.BatchNorm1d | nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.eps = norm.eps
+        self.momentum = 0.1 if norm.momentum is None else norm.momentum
+        self.weight, self.bias = norm.weight, norm.bias
+        for name in ("running_mean", "running_var", "num_batches_tracked"):
+            self.register_buffer(name, getattr(norm, name))
+        self.drop: nn.Module = getattr(norm, "drop", nn.Identity())
+        self.act: nn.Module = getattr(norm, "act", nn.Identity())
+        self.train(norm.training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise (N, C, ...) by the global batch's statistics."""
+        if self.training:
+            normal = self._by_batch(x.float()).to(x.dtype)
+        else:
+            normal = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        out: Tensor = self.act(self.drop(normal))
+        return out
+
+    def _by_batch(self, x: Tensor) -> Tensor:
+        axes = [axis for axis in range(x.ndim) if axis != 1]
         count = x.numel() // x.shape[1] * world_size()
-        moments = all_reduce(torch.stack((x.sum((0, 2, 3)), x.square().sum((0, 2, 3))))) / count
-        mean, variance = moments[0], (moments[1] - moments[0].square()).clamp(min=0)
-        self._remember(mean.detach(), variance.detach() * count / max(count - 1, 1))
-        scale = (variance + self.eps).rsqrt() * self.weight
-        out = x * scale[:, None, None] + (self.bias - mean * scale)[:, None, None]
-        return out.to(input.dtype)
+        mean = total_over_processes(x.sum(axes, keepdim=True)) / count
+        centred = x - mean
+        variance = total_over_processes(centred.square().sum(axes, keepdim=True)) / count
+        self._remember(mean.flatten(), variance.flatten() * count / max(count - 1, 1))
+        scale = (variance + self.eps).rsqrt() * self.weight.view_as(variance)
+        return centred * scale + self.bias.view_as(variance)
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
         self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum or 0.1)
-        self.running_var.lerp_(variance, self.momentum or 0.1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
 
 
 def gather_batch_norm(module: nn.Module) -> None:
     """Replace each batch norm by one over all processes, in place, keeping weights and statistics."""
     for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d) and type(child) is not GatheredBatchNorm2d:
-            gathered = GatheredBatchNorm2d(child.num_features, child.eps, child.momentum)
-            gathered.load_state_dict(child.state_dict())
-            setattr(module, name, gathered.train(child.training))
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(module, name, GatheredBatchNorm(child))
         else:
             gather_batch_norm(child)

@@ -24,16 +24,21 @@ class Source:
     flags: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def locate(self, path: Sequence[str]) -> str:
-        """``file:line`` or the flag that set a key, or the nearest enclosing table."""
+        """``file:line`` or the flag that set a key, something inside it, or the nearest table that encloses it."""
+        lines = self._lines()
         for length in range(len(path), 0, -1):
-            if flag := self.flags.get(tuple(path[:length])):
+            key = tuple(path[:length])
+            if flag := self.flags.get(key):
                 return flag
-        line = self._line(tuple(path))
-        return f"{self.name}:{line}" if line else self.name
+            if key in lines and not any(key[:shorter] in self.flags for shorter in range(1, length)):
+                return f"{self.name}:{lines[key]}"
+            if flag := next((flag for set_key, flag in self.flags.items() if set_key[:length] == key), ""):
+                return flag
+        return self.name
 
-    def _line(self, path: tuple[str, ...]) -> int:
-        """Line of the key, else of the nearest table that holds it; 0 if there is none."""
-        best, depth = 0, 0
+    def _lines(self) -> dict[tuple[str, ...], int]:
+        """The line on which each key or table begins."""
+        found: dict[tuple[str, ...], int] = {}
         table: tuple[str, ...] = ()
         for number, line in enumerate(self.text.splitlines(), 1):
             if header := re.match(r"\s*\[([^\[\]]+)\]", line):
@@ -43,9 +48,9 @@ class Source:
                 here = (*table, *key[1].split("."))
             else:
                 continue
-            if here == path[: len(here)] and len(here) > depth:
-                best, depth = number, len(here)
-        return best
+            for length in range(1, len(here) + 1):
+                found.setdefault(here[:length], number)
+        return found
 
 
 def shipped() -> dict[str, Path]:
@@ -108,13 +113,14 @@ def _drop(data: dict[str, Any], role: str, source: Source) -> Problem | None:
         hint = f"did you mean {near[0]!r}?" if near else f"this recipe has: {', '.join(_roles(data))}"
         return Problem(f"there is no {role!r} to drop", f"--drop {role}", hint)
     del table[last]
+    source.flags[(*path, last)] = f"--drop {role}"
     return None
 
 
 def _use(data: dict[str, Any], flag: str, source: Source) -> Problem | None:
     role, equals, name = flag.partition("=")
     path = role.split(".")
-    parent = _descend(data, path[:-1]) if equals and name else None
+    parent = _descend(data, path[:-1]) if equals and name and all(path) else None
     if parent is None:
         return Problem(
             f"{flag!r} does not swap a part", f"--use {flag}", "write --use ROLE=NAME, as losses.contrast=css"
@@ -129,7 +135,7 @@ def _use(data: dict[str, Any], flag: str, source: Source) -> Problem | None:
 def _set(data: dict[str, Any], flag: str, source: Source) -> Problem | None:
     role, equals, text = flag.partition("=")
     path = role.split(".")
-    table = _descend(data, path[:-1]) if equals else None
+    table = _descend(data, path[:-1]) if equals and all(path) else None
     if table is None:
         return Problem(
             f"{flag!r} does not set a value", f"--set {flag}", "write --set KEY=VALUE, as training.steps=500"

@@ -16,19 +16,19 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
 
 import pluggy
 
 from . import hookspecs
 from .errors import PluginError
 from .fields import known
-from .interfaces import API_LEVEL, KINDS, Component, Kind
+from .interfaces import API_LEVEL, KINDS, Component, Declared, Kind
 
 GROUP = "poserep.plugins"
 ROOT = Path(__file__).parent.parent
@@ -96,22 +96,26 @@ class Registry:
         self.entries: dict[str, Entry] = {}
         self.broken: dict[str, str] = {}
         self._loaded: dict[str, Component] = {}
+        self._refused: dict[str, PluginError] = {}
+        self._handed: list[Component] = []
         self._plugins = pluggy.PluginManager(hookspecs.PROJECT)
         self._plugins.add_hookspecs(hookspecs)
-        self._plugins.hook.poserep_register.call_historic(kwargs={"register": self._register})
+        self._plugins.hook.poserep_register.call_historic(kwargs={"register": self._handed.append})
         self._declare(read_manifest(ROOT / "registry.toml", "poserep"))
         for point in entry_points(group=GROUP) if installed is None else installed:
             self._declare_outside(point)
         self._declare(extra)
 
     def _declare(self, entries: Iterable[Entry]) -> None:
+        """Add entries. A name that two packages declare is refused to both, lest the order decide what it means."""
         for entry in entries:
-            if other := self.entries.get(entry.key):
-                raise PluginError(
+            other = self.entries.setdefault(entry.key, entry)
+            if other is not entry:
+                error = PluginError(
                     f"{entry.key} is declared by two packages, {other.package} and {entry.package}",
                     hint="uninstall one of them, or ask its author for another name",
                 )
-            self.entries[entry.key] = entry
+                self._refuse(entry.key, error)
 
     def _declare_outside(self, point: EntryPoint) -> None:
         """One package's manifest; a fault in it is kept as its cause and harms nobody else."""
@@ -123,8 +127,9 @@ class Registry:
         except Exception as error:  # whatever an outside package does must not take the command down
             self.broken[point.name] = f"{type(error).__name__}: {error}"
 
-    def _register(self, component: Component) -> None:
-        self._loaded[f"{component.kind}.{component.name}"] = component
+    def _refuse(self, key: str, error: PluginError) -> None:
+        self._refused[key] = error
+        self.broken[key] = str(error)
 
     def names(self, kind: Kind) -> list[str]:
         """Declared names of one kind, sorted; imports nothing."""
@@ -143,26 +148,35 @@ class Registry:
                 f"there is no {kind} named {name!r}",
                 hint=f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(self.names(kind)) or 'none'}",
             )
+        if error := self._refused.get(key):
+            raise error
         if key not in self._loaded:
-            self._load(self.entries[key])
+            try:
+                self._loaded[key] = self._load(self.entries[key])
+            except PluginError as error:
+                self._refuse(key, error)
+                raise
         return self._loaded[key]
 
-    def _load(self, entry: Entry) -> None:
-        try:
-            module = import_plugin(entry)
-            if not self._plugins.is_registered(module):
-                self._plugins.register(module)  # the historic hook fires here
-            if entry.key not in self._loaded:
-                raise PluginError(
-                    f"{entry.module} registered no {entry.kind} named {entry.name!r}",
-                    where=entry.where,
-                    hint="Component(name=...) must equal the key in registry.toml",
-                )
-            check_declaration(self._loaded[entry.key], entry)
-        except PluginError as error:
-            self._loaded.pop(entry.key, None)
-            self.broken[entry.key] = str(error)
-            raise
+    def _load(self, entry: Entry) -> Component:
+        self._handed.clear()
+        with guarded(entry, "failed on import"):
+            module = importlib.import_module(entry.module)
+        with guarded(entry, "failed while registering"):
+            if self._plugins.is_registered(module):  # it holds several components
+                self._plugins.unregister(module)
+            self._plugins.register(module)  # the historic hook fires here
+            found = [one for one in self._handed if (one.kind, one.name) == (entry.kind, entry.name)]
+        if not found:
+            names = ", ".join(f"{one.kind}.{one.name}" for one in self._handed) or "nothing"
+            raise PluginError(
+                f"{entry.module} registered no {entry.kind} named {entry.name!r}, but {names}",
+                where=entry.where,
+                hint="Component(name=...) must equal the key in registry.toml",
+            )
+        with guarded(entry, "failed while declaring"):
+            check_declaration(found[0], entry)
+        return found[0]
 
     def load_all(self) -> list[Component]:
         """Every component that can be loaded; the causes of the others are in ``broken``."""
@@ -178,34 +192,41 @@ class Registry:
         """Keys of every loadable component that can write a field, for hints."""
         found = []
         for component in self.load_all():
-            try:
-                names = component.writes(component.options()) if callable(component.writes) else component.writes
-            except ValueError:  # options without defaults: cannot be asked in general
-                continue
-            if field in {name.rstrip("?") for name in names}:
+            if field in {name.rstrip("?") for name in by_default(component, component.writes)}:
                 found.append(f"{component.kind}.{component.name}")
         return found
 
 
-def import_plugin(entry: Entry) -> ModuleType:
-    """Import a declared plugin, or say which extra would make it importable.
+def by_default(component: Component, names: Declared) -> tuple[str, ...]:
+    """What a component declares under its default options; nothing where it has options without a default."""
+    try:
+        return names(component.options()) if callable(names) else names
+    except ValueError:
+        return ()
+
+
+@contextmanager
+def guarded(entry: Entry, failed: str) -> Iterator[None]:
+    """Whatever a plugin raises as a `PluginError`: the command must go on.
 
     Raises:
         PluginError: With the cause; a missing outside package is told from a fault in the plugin.
     """
     try:
-        return importlib.import_module(entry.module)
+        yield
+    except PluginError:
+        raise
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         if package in ("poserep", entry.package.partition(".")[0]):
             raise PluginError(f"{entry.key} cannot be imported: {error}", where=entry.where) from error
-        extra = f"pip install 'poserep[{entry.extra}]'" if entry.extra else f"pip install {package}"
+        extra = f"pip install '{entry.package}[{entry.extra}]'" if entry.extra else f"pip install {package}"
         raise PluginError(
             f"{entry.key} needs the package {package!r}, which is not installed", where=entry.where, hint=extra
         ) from None
-    except Exception as error:  # a plugin may raise anything; the command must go on
+    except (Exception, SystemExit) as error:
         raise PluginError(
-            f"{entry.key} failed on import: {type(error).__name__}: {error}",
+            f"{entry.key} {failed}: {type(error).__name__}: {error}",
             where=entry.where,
             hint=f"everything else works; mend or uninstall {entry.package}",
         ) from error
@@ -224,7 +245,7 @@ def check_declaration(component: Component, entry: Entry) -> None:
             hint=f"install a version of {entry.package} made for this poserep",
         )
     for names in (component.reads, component.writes):
-        for name in () if callable(names) else names:
+        for name in by_default(component, names):
             if not known(name.rstrip("?")):
                 raise PluginError(
                     f"{entry.key} declares the field {name!r}, which is not in the vocabulary",

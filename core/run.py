@@ -18,7 +18,8 @@ import json
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -58,15 +59,20 @@ class Run:
 
     def tell(self, **facts: Any) -> None:
         """Add facts to ``run.json``."""
-        path = self.folder / "run.json"
-        temporary = path.with_suffix(".part")
-        temporary.write_text(json.dumps(self.about() | facts, indent=1), encoding="utf-8")
-        temporary.replace(path)
+        with writing(self.folder):
+            write_text(self.folder / "run.json", json.dumps(self.about() | facts, indent=1))
 
     def record(self, step: Any) -> None:
         """Append one step to ``steps.jsonl``."""
-        with (self.folder / "steps.jsonl").open("a", encoding="utf-8") as file:
+        with writing(self.folder), (self.folder / "steps.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(step)) + "\n")
+
+    def end_line(self) -> None:
+        """End the line that a killed run may have left half-written, so that the next record stands on its own."""
+        path = self.folder / "steps.jsonl"
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            with writing(self.folder), path.open("a", encoding="utf-8") as file:
+                file.write("\n")
 
     def steps(self) -> list[dict[str, Any]]:
         """The recorded steps in order; of a step recorded twice around a stop, the later record."""
@@ -102,25 +108,44 @@ def create(resolved: Resolved, folder: Path) -> Run:
     """
     run = Run(folder)
     text = to_toml(complete(resolved))
-    try:
-        if run.config.is_file():
-            if run.config.read_text(encoding="utf-8") != text:
-                raise ConfigError(
-                    f"{folder} holds a run of another config",
-                    where=str(run.config),
-                    hint="choose another --run folder, or train that config: poserep train " + str(run.config),
-                )
-            return run
+    if run.config.is_file():
+        if run.config.read_text(encoding="utf-8") != text:
+            raise ConfigError(
+                f"{folder} holds a run of another config",
+                where=str(run.config),
+                hint="choose another --run folder, or train that config: poserep train " + str(run.config),
+            )
+        run.end_line()
+        return run
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        run.config.write_text(text, encoding="utf-8")
         run.tell(state="new", seed=resolved.experiment.training.seed, **surroundings())
+        write_text(run.config, text)
+    return run
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """What goes wrong while writing to a run folder as an error that says what to do.
+
+    Raises:
+        DataError: If the disk is full or the place cannot be written.
+    """
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"cannot write the run folder: {error.strerror or error}",
             where=str(folder),
             hint="make room on the disk" if error.errno == errno.ENOSPC else "choose another place with --run",
         ) from None
-    return run
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file by a temporary one, so that nobody ever reads half of it."""
+    temporary = path.with_suffix(".part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
 
 
 def open_run(folder: Path) -> Run:

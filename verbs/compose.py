@@ -54,10 +54,8 @@ def parameters(composition: Composition) -> dict[str, int]:
 
     model = Model(composition)
     modules = dict(model.pipeline.named_children())
-    modules |= {f"losses.{role}": loss for role, loss in model.loss_modules.items()}
-    return {
-        role: sum(p.numel() for p in module.parameters() if p.requires_grad) for role, module in modules.items()
-    }
+    modules |= {name.replace("_", ".", 1): loss for name, loss in model.loss_modules.items()}
+    return {role: sum(p.numel() for p in module.parameters() if p.requires_grad) for role, module in modules.items()}
 
 
 def show(composition: Composition, description: dict[str, Any]) -> None:

@@ -5,29 +5,25 @@ Axes: N frames, 3 colour channels, H W pixels, J joints.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core.errors import DataError
+from ..core.batches import Source, open_source
+from ..core.compose import Composition, compose
+from ..core.console import note, say, show_json, show_table
+from ..core.errors import ConfigError
 from ..core.interfaces import Array, Background, Dataset
+from .drawing import TRUE_BOX, draw_bones, draw_box, to_pixels
+from .sheet import columns_for, enlarged, save_sheet, titled
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from PIL.ImageDraw import ImageDraw
 
-    from ..core.skeleton import Skeleton
-
-TILE = 256
-"""Pixels that the height of a frame has at least on a sheet."""
-GAP = 6
-HEADING = 16
-SIDES = {"left": (90, 200, 255), "right": (255, 140, 60), "centre": (255, 255, 255)}
-BOX = (80, 255, 80)
+SHEET_FRAMES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +89,10 @@ def contact_sheet(dataset: Dataset, count: int, path: Path, labels: Sequence[str
     for index in np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).round().astype(int):
         clip = int(np.searchsorted(starts, index, side="right")) - 1
         frame = np.array([index - starts[clip]])
-        picture = _picture(dataset.frames(clip, frame)[0])
-        _draw_labels(picture, dataset, clip, frame, labels)
-        tiles.append(_titled(picture, f"{dataset.clips[clip].name} #{frame[0]}"))
-    return _save(tiles, columns=_columns(len(tiles), tiles[0]), path=path)
+        picture = enlarged(dataset.frames(clip, frame)[0])
+        draw_labels(picture, dataset, clip, frame, labels)
+        tiles.append(titled(picture, f"{dataset.clips[clip].name} #{frame[0]}"))
+    return save_sheet(tiles, columns_for(len(tiles), tiles[0]), path)
 
 
 def background_sheet(dataset: Dataset, background: Background, path: Path) -> Path:
@@ -121,68 +117,54 @@ def background_sheet(dataset: Dataset, background: Background, path: Path) -> Pa
         difference = np.maximum(frame, scene) - np.minimum(frame, scene)
         titles = (f"{camera} #{middle[0]}", "background", "difference x2")
         for title, pixels in zip(titles, (frame, scene, 2 * np.minimum(difference, 127)), strict=True):
-            tiles.append(_titled(_picture(pixels), title))
-    return _save(tiles, columns=3, path=path)
+            tiles.append(titled(enlarged(pixels), title))
+    return save_sheet(tiles, 3, path)
 
 
-def _picture(frame: Array) -> Image:
-    """A frame (3, H, W) as a picture, enlarged by a whole factor if it is small."""
-    from PIL import Image
-
-    factor = -(-TILE // frame.shape[1])
-    picture = Image.fromarray(np.ascontiguousarray(frame.transpose(1, 2, 0)))
-    return picture.resize((picture.width * factor, picture.height * factor), Image.Resampling.NEAREST)
-
-
-def _draw_labels(picture: Image, dataset: Dataset, clip: int, frame: Array, labels: Sequence[str]) -> None:
+def draw_labels(picture: Image, dataset: Dataset, clip: int, frame: Array, labels: Sequence[str]) -> None:
+    """Draw the true box and skeleton of one frame, (1,), of a clip over its picture, as far as there are labels."""
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(picture)
     if "true_box" in labels:
-        s_x, s_y, u_x, u_y = dataset.labels("true_box", clip, frame)[0]
-        corners = _pixels(np.array([[u_x - s_x, u_y - s_y], [u_x + s_x, u_y + s_y]]), picture)
-        draw.rectangle([tuple(corner) for corner in corners], outline=BOX, width=2)
+        draw_box(draw, dataset.labels("true_box", clip, frame)[0], picture.size, TRUE_BOX)
     if "pose_2d" in labels and dataset.skeleton is not None:
-        _draw_bones(draw, dataset.skeleton, _pixels(dataset.labels("pose_2d", clip, frame)[0], picture))
+        joints_J2 = to_pixels(dataset.labels("pose_2d", clip, frame)[0], picture.size)
+        draw_bones(draw, dataset.skeleton, joints_J2, width=max(2, picture.height // 85))
 
 
-def _draw_bones(draw: ImageDraw, skeleton: Skeleton, joints_J2: Array) -> None:
-    for parent, child in skeleton.bones:
-        ends = [tuple(joints_J2[parent]), tuple(joints_J2[child])]
-        draw.line(ends, fill=SIDES[skeleton.side(child)], width=3)
+def _opened(recipe: str, sets: Sequence[str], uses: Sequence[str]) -> tuple[Composition, Source]:
+    composition = compose(recipe, sets=sets, uses=uses)
+    return composition, open_source(composition)
 
 
-def _pixels(points: Array, picture: Image) -> Array:
-    """Frame coordinates in [-1, 1], (..., 2), as pixels of a picture (a pixel's centre is a whole number)."""
-    return np.asarray(((points + 1) * np.array(picture.size) - 1) / 2)
+def inspect_command(
+    recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path | None, as_json: bool
+) -> list[Row]:
+    """`poserep data inspect`: print a recipe's clips, and draw a contact sheet if a place for it is given."""
+    composition, source = _opened(recipe, sets, uses)
+    labels = sorted(composition.labels)
+    rows = inspect(source.dataset, labels)
+    if as_json:
+        show_json([asdict(row) for row in rows])
+    else:
+        columns = ("clip", "subject", "camera", "split", "frames", "fps", "seconds", "size")
+        show_table("", columns, [tuple(str(getattr(row, name)) for name in columns) for row in rows])
+        seconds = sum(row.seconds for row in rows)
+        known = f"labels: {', '.join(labels)}" if labels else "no labels"
+        say(f"{len(rows)} clips, {sum(row.frames for row in rows)} frames, {seconds:.1f} s; {known}")
+    if output is not None:
+        note(f"contact sheet  {contact_sheet(source.dataset, SHEET_FRAMES, output, labels)}")
+    return rows
 
 
-def _titled(picture: Image, title: str) -> Image:
-    from PIL import Image, ImageDraw
+def background_command(recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path) -> Path:
+    """`poserep data background`: draw what a recipe's estimator makes of every camera.
 
-    tile = Image.new("RGB", (picture.width, picture.height + HEADING), "white")
-    tile.paste(picture, (0, HEADING))
-    ImageDraw.Draw(tile).text((2, 2), title[: picture.width // 6], fill="black")
-    return tile
-
-
-def _columns(count: int, tile: Image) -> int:
-    """As many as make the sheet about half as high as wide, or one row."""
-    return min(count, max(1, round(math.sqrt(2 * count * tile.height / tile.width))))
-
-
-def _save(tiles: Sequence[Image], columns: int, path: Path) -> Path:
-    """Tiles of one size in rows, written as a PNG."""
-    from PIL import Image
-
-    width, height = tiles[0].width + GAP, tiles[0].height + GAP
-    rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
-    for index, tile in enumerate(tiles):
-        sheet.paste(tile, (GAP + index % columns * width, GAP + index // columns * height))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path, format="PNG")
-    except OSError as error:
-        raise DataError(f"the picture cannot be written: {error.strerror or error}", where=str(path)) from None
-    return path
+    Raises:
+        ConfigError: If the recipe has no background.
+    """
+    _composition, source = _opened(recipe, sets, uses)
+    if source.background is None:
+        raise ConfigError("this recipe has no background", where=recipe, hint="give it one: --use background=median")
+    return background_sheet(source.dataset, source.background, output)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
 from rich.markup import escape
 
 from ..core.console import say, show_table
@@ -15,9 +15,11 @@ from ..core.interfaces import Component
 from ..core.registry import Entry, Registry
 
 
-def list_rows(registry: Registry | None = None) -> tuple[list[dict[str, str]], dict[str, str]]:
-    """Declared components, and packages whose manifest could not be read with the cause. Imports no plugin."""
+def list_rows(registry: Registry | None = None, check: bool = False) -> tuple[list[dict[str, str]], dict[str, str]]:
+    """Declared components, and what is broken with its cause. Imports no plugin unless asked to check them all."""
     registry = registry or Registry()
+    if check:
+        registry.load_all()
     rows = [
         {"kind": entry.kind, "name": entry.name, "summary": entry.summary, "package": entry.package}
         for entry in registry.entries.values()
@@ -36,6 +38,8 @@ def find(name: str, registry: Registry) -> Entry:
     found = [entry for entry in registry.entries.values() if entry.name == name]
     if len(found) == 1:
         return found[0]
+    if cause := registry.broken.get(name):
+        raise PluginError(cause, where=f"package {name}", hint="mend or uninstall it; everything else works")
     if found:
         raise PluginError(
             f"{len(found)} kinds have a part named {name!r}", hint=f"say which: {', '.join(e.key for e in found)}"
@@ -70,24 +74,29 @@ def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:
 
 
 def option_rows(model: type[BaseModel]) -> list[dict[str, str]]:
-    """Name, type, default and meaning of each option."""
-    rows = []
-    properties = model.model_json_schema()["properties"] if model.model_fields else {}
-    for name, field in model.model_fields.items():
-        default = "required" if field.default is PydanticUndefined and not field.default_factory else str(field.get_default(call_default_factory=True))
-        kind = properties[name].get("type") or " or ".join(
-            sorted({str(choice.get("type", "")) for choice in properties[name].get("anyOf", [])} - {""})
-        )
-        choices = properties[name].get("enum")
-        rows.append(
-            {
-                "option": name,
-                "type": " | ".join(map(str, choices)) if choices else kind or "",
-                "default": default or '""',
-                "meaning": " ".join((field.description or "").split()),
-            }
-        )
-    return rows
+    """Name, type, default and meaning of each option; defaults as one writes them in a recipe."""
+    properties = model.model_json_schema().get("properties", {})
+    return [
+        {
+            "option": name,
+            "type": _type_name(properties[name]),
+            "default": "required" if field.is_required() else _toml(field.get_default(call_default_factory=True)),
+            "meaning": " ".join((field.description or "").split()),
+        }
+        for name, field in model.model_fields.items()
+    ]
+
+
+def _type_name(schema: dict[str, Any]) -> str:
+    if "enum" in schema:
+        return " | ".join(map(str, schema["enum"]))
+    if "anyOf" in schema:
+        return " or ".join(_type_name(choice) for choice in schema["anyOf"] if choice.get("type") != "null")
+    return str(schema.get("type", "table"))
+
+
+def _toml(value: Any) -> str:
+    return "" if value is None else json.dumps(value)  # the two agree on every kind of option
 
 
 def _names(component: Component, names: Any) -> list[str]:
@@ -110,4 +119,6 @@ def show(description: dict[str, Any]) -> None:
             say(f"[dim]{key:7}[/] {escape(', '.join(description[key]))}")
     if description["options"]:
         say("")
-        show_table("", ("option", "type", "default", "meaning"), [tuple(row.values()) for row in description["options"]])
+        show_table(
+            "", ("option", "type", "default", "meaning"), [tuple(row.values()) for row in description["options"]]
+        )

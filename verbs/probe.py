@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..core.batches import Source
+from ..core.checkpoint import complete_checkpoints
 from ..core.compose import Composition
 from ..core.console import note
 from ..core.errors import DataError
@@ -25,6 +26,7 @@ from ..core.interfaces import Draw
 from ..core.measurement import Measurement, Protocol, write_measurements
 from ..core.pipeline import Model, Pipeline
 from ..core.probe import Regressor, build_head, collect, errors, every_kth, fit_regressor, frames_of
+from ..core.regressor_file import describe, save_regressor
 from .samples import write_samples
 from .session import Session, initial_model
 
@@ -65,10 +67,26 @@ def probe(session: Session, split: str = "test") -> list[Measurement]:
     reader = Reader(composition, source, pool)
     reader.fit(initial_model(composition).pipeline, "random encoder", ledger)
     regressor = reader.fit(session.model.pipeline, "trained", ledger)
+    if split == "test":
+        keep(session, regressor, len(pool.pose_train))
     measure_scene(ledger, session, pool.test)
     write_measurements(session.run.measurements if split == "test" else _aside(session, split), ledger.rows)
     write_samples(session, pool.test, pool.pose_test, regressor)
     return ledger.rows
+
+
+def keep(session: Session, regressor: Regressor, pool: int) -> None:
+    """Save the regressor with the most labels for `poserep predict`, and what it was fitted on."""
+    composition, skeleton = session.composition, session.source.dataset.skeleton
+    if skeleton is None:
+        return
+    counts = [len(every_kth(pool, count)) for count in composition.experiment.probe.labels]
+    about = {
+        "labels": max(counts),
+        "dataset": composition.experiment.dataset.use,
+        "checkpoint": complete_checkpoints(session.run.folder)[-1].name,
+    }
+    save_regressor(session.run.folder, regressor, describe(composition, skeleton) | about)
 
 
 def _aside(session: Session, split: str) -> Path:

@@ -24,9 +24,9 @@ def list_rows() -> list[dict[str, str]]:
     return rows
 
 
-def complete_text(recipe: str, **overrides: Sequence[str]) -> str:
+def complete_text(recipe: str, sets: Sequence[str] = (), uses: Sequence[str] = (), drops: Sequence[str] = ()) -> str:
     """A recipe with every default filled in, as TOML."""
-    return to_toml(complete(compose(recipe, **overrides).resolved))
+    return to_toml(complete(compose(recipe, sets=sets, uses=uses, drops=drops).resolved))
 
 
 def schema(registry: Registry | None = None) -> dict[str, Any]:

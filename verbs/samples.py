@@ -6,12 +6,13 @@ Axes: N sample frames, S swapped frames, M skeletons, 3 H W images as uint8.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ..core.interfaces import Array, Draw, Roles
+from ..core.interfaces import Array, Clip, Draw, Roles
 from ..core.metrics import n_mpjpe
 from ..core.probe import Regressor, every_kth
 from .session import Session
@@ -44,6 +45,19 @@ def pick(draw: Draw, count: int) -> tuple[Draw, Array]:
     return Draw(draw.clip[rows], draw.frame[rows]), rows
 
 
+def differing(clips: Sequence[Clip], draw: Draw, count: int) -> Draw:
+    """Frames of a draw, (N, 1), in turn from each subject, or from each clip if there are not two subjects.
+
+    The later in the turn, the later in what there is of the subject: so actions and moments differ as well.
+    """
+    subjects = {clips[clip].subject for clip in np.unique(draw.clip)}
+    owners = [clips[clip].subject if len(subjects) > 1 else str(clip) for clip in draw.clip[:, 0]]
+    groups = [np.flatnonzero(np.array(owners) == owner) for owner in sorted(set(owners))]
+    turns = [(groups[turn % len(groups)], (turn + 0.5) / count) for turn in range(count)]
+    rows = [group[int(share * len(group))] for group, share in turns]
+    return Draw(draw.clip[rows], draw.frame[rows])
+
+
 @torch.no_grad()
 def _record(session: Session, draw: Draw, until: str, extra: tuple[str, ...] = ()) -> dict[str, Tensor]:
     pipeline = session.model.pipeline.eval()
@@ -66,7 +80,7 @@ def strips(session: Session, test: Draw) -> dict[str, Array]:
 @torch.no_grad()
 def swap_grid(session: Session, draw: Draw, count: int) -> dict[str, Array]:
     """Row: whose appearance; column: whose pose, box and background."""
-    few, _rows = pick(draw, count)
+    few = differing(session.source.dataset.clips, draw, count)
     record = _record(session, few, "encoder")
     if "invariant" not in record:
         return {}

@@ -32,6 +32,27 @@ def initial_model(composition: Composition) -> Model:
     return Model(composition)
 
 
+def use_threads(threads: int) -> None:
+    """Let torch use so many threads; 0 leaves its own number."""
+    if threads > 0:
+        torch.set_num_threads(threads)
+
+
+def open_model(
+    folder: Path, registry: Registry | None = None, sets: Sequence[str] = ()
+) -> tuple[Run, Composition, Model]:
+    """A run's plan and its newest weights, in evaluation mode, without its data; arguments as for `open_session`.
+
+    Raises:
+        DataError: If it is no run folder or has no checkpoint.
+    """
+    run = open_run(folder)
+    composition = compose(run.config, registry, sets=sets)
+    model = Model(composition)
+    load_model(folder, model)
+    return run, composition, model.eval()
+
+
 def open_session(folder: Path, registry: Registry | None = None, sets: Sequence[str] = ()) -> Session:
     """Open a run folder, with the newest checkpoint loaded.
 
@@ -43,9 +64,5 @@ def open_session(folder: Path, registry: Registry | None = None, sets: Sequence[
     Raises:
         DataError: If it is no run folder or has no checkpoint.
     """
-    run = open_run(folder)
-    composition = compose(run.config, registry, sets=sets)
-    model = Model(composition)
-    load_model(folder, model)
-    model.eval()
+    run, composition, model = open_model(folder, registry, sets)
     return Session(run, composition, open_source(composition), model)

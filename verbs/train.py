@@ -6,7 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.multiprocessing.spawn import ProcessException
 
 from ..core.batches import Source, open_source
 from ..core.checkpoint import load, save
 from ..core.compose import Composition, compose
 from ..core.console import err, note, progress_bar
-from ..core.errors import ConfigError, DivergedError, PoserepError
+from ..core.errors import ConfigError, DataError, DivergedError, PluginError, PoserepError, ShapeError
 from ..core.fit import State, Step, fit, make_state, parameters_finite
+from ..core.ranks import anybody
 from ..core.registry import Registry
 from ..core.run import Run, create, default_folder
 
@@ -48,15 +51,39 @@ def train(composition: Composition, folder: Path | None, machine: Machine) -> Ru
         PoserepError: With the cause kept in ``run.json``.
     """
     run = create(composition.resolved, folder or default_folder(composition.resolved))
+    run.tell(state="running", steps=composition.steps)
     if machine.processes == 1:
         _train_process(composition, run, Fabric(devices=1, **_fabric_options(composition, machine)), machine)
         return run
-    # processes read the resolved config in the run folder, never the command line
-    strategy = "ddp_spawn" if machine.strategy == "auto" and machine.nodes == 1 else machine.strategy
-    options = _fabric_options(composition, machine) | {"strategy": strategy}
+    options = _fabric_options(composition, machine) | {"strategy": _strategy(machine)}
     fabric = Fabric(devices=machine.devices, num_nodes=machine.nodes, **options)
-    fabric.launch(partial(_train_rank, config=run.config, machine=machine))
+    with stop_signals():  # a Ctrl-C reaches every process; this one waits for the others
+        _launch(fabric, run, machine)
     return run
+
+
+def _strategy(machine: Machine) -> Any:
+    """By default one spawned process per device. A phase may leave weights unused, which DDP must be told."""
+    if machine.strategy != "auto":
+        return machine.strategy
+    return DDPStrategy(start_method="spawn" if machine.nodes == 1 else "popen", find_unused_parameters=True)
+
+
+def _launch(fabric: Fabric, run: Run, machine: Machine) -> None:
+    """Start the processes. They read the resolved config in the run folder, never the command line.
+
+    Raises:
+        PoserepError: As the process raised it, out of ``run.json``: it comes here as the text of a traceback.
+    """
+    try:
+        fabric.launch(partial(_train_rank, config=run.config, machine=machine))
+    except ProcessException as error:
+        about = run.about()
+        if about.get("state") != "failed":
+            raise
+        kinds = {kind.__name__: kind for kind in (ConfigError, PluginError, DataError, DivergedError, ShapeError)}
+        kind = kinds.get(about["error"], PoserepError)
+        raise kind(about["what"], where=about["where"], hint=about["hint"]) from error
 
 
 def _fabric_options(composition: Composition, machine: Machine) -> dict[str, Any]:
@@ -75,26 +102,32 @@ def _train_process(composition: Composition, run: Run, fabric: Fabric, machine: 
     if machine.threads:
         torch.set_num_threads(machine.threads)
     chief = fabric.global_rank == 0
+    state = None
     try:
         source = open_source(composition)
         state = make_state(composition, fabric)
         load(run.folder, state)
         if chief and state.step:
             note(f"going on from step {state.step} of {composition.steps}")
-        if chief:
-            run.tell(state="running", steps=composition.steps)
-        with stop_signals() as stop:
+        with stop_signals(quiet=machine.processes > 1) as stop:
             follow(composition, source, fabric, state, run, stop)
         if chief:
             run.tell(state="done" if state.step >= composition.steps else "stopped", step=state.step)
-    except PoserepError as error:
-        if chief and run.folder.is_dir():
-            run.tell(state="failed", cause=str(error))
+    except Exception as error:
+        if chief:
+            with suppress(DataError):  # the disk may be full
+                run.tell(state="failed", step=0 if state is None else state.step, **_cause(error))
         raise
 
 
+def _cause(error: Exception) -> dict[str, str]:
+    """A failure as facts for ``run.json``."""
+    parts = {name: str(getattr(error, name, "")) for name in ("what", "where", "hint")}
+    return {"cause": str(error), "error": type(error).__name__, **parts}
+
+
 @contextmanager
-def stop_signals() -> Iterator[threading.Event]:
+def stop_signals(quiet: bool = False) -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set; a second Ctrl-C stops at once."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -105,7 +138,8 @@ def stop_signals() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        note("stopping after this step; press Ctrl-C again to stop at once")
+        if not quiet:
+            note("stopping after this step; press Ctrl-C again to stop at once")
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -123,7 +157,7 @@ def follow(
     chief = fabric.global_rank == 0
     with progress(composition.steps, state.step, chief) as show:
         for step in fit(composition, source, fabric, state):
-            last = step.index == composition.steps or stop.is_set()
+            last = step.index == composition.steps or anybody(stop.is_set(), fabric.device)
             if chief and (step.index % training.log_every == 0 or last):
                 run.record(step)
             show(step)

@@ -2,11 +2,12 @@ import torch
 from torch import nn
 
 from poserep.core.mlp import ResidualBlock, mlp, resnet_mlp
+from poserep.core.ranks import RowDropout
 
 
 def test_layers_come_in_the_order_linear_relu_norm_dropout() -> None:
     kinds = [type(part) for part in mlp(3, 2, hidden=8, layers=1, dropout=0.5)]
-    assert kinds == [nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.Dropout, nn.Linear]
+    assert kinds == [nn.Linear, nn.ReLU, nn.BatchNorm1d, RowDropout, nn.Linear]
 
 
 def test_no_hidden_layer_is_a_linear_map() -> None:

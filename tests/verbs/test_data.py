@@ -1,14 +1,21 @@
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner, Result
 
-from poserep.core.errors import DataError
+from poserep.cli import app
+from poserep.core.errors import ConfigError, DataError
 from poserep.core.interfaces import Array, Clip
 from poserep.core.skeleton import Skeleton
-from poserep.verbs.data import BOX, SIDES, Row, background_sheet, contact_sheet, inspect
+from poserep.verbs.data import Row, background_command, background_sheet, contact_sheet, inspect
+from poserep.verbs.drawing import SIDES, TRUE_BOX
+from poserep.verbs.sheet import GAP, HEADING
+
+from .conftest import STUDIO
 
 SKELETON = Skeleton("stick", ("pelvis", "head"), (-1, 0))
 
@@ -50,7 +57,7 @@ def test_the_contact_sheet_draws_box_and_bones_where_the_labels_are(tmp_path: Pa
     frame = sheet[6 + 16 : 6 + 16 + 256, 6 : 6 + 128]
     assert frame.shape == (256, 128, 3)
     assert frame[128, 63].tolist() == list(SIDES["centre"])  # between pelvis and head
-    assert frame[100, 32].tolist() == list(BOX)  # the left edge: -0.5 of the width
+    assert frame[100, 32].tolist() == list(TRUE_BOX)  # the left edge: -0.5 of the width
     assert frame[5, 5].tolist() == [50, 50, 50]
 
 
@@ -80,3 +87,50 @@ def test_a_picture_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="the picture cannot be written: File exists"):
         contact_sheet(Fake(), 1, tmp_path / "file/a.png")
+
+
+def test_nobody_in_the_picture_draws_no_box(tmp_path: Path) -> None:
+    class Empty(Fake):
+        def labels(self, name: str, clip: int, indices: Array) -> Array:
+            return np.full((len(indices), *((2, 2) if name == "pose_2d" else (4,))), np.nan, np.float32)
+
+    sheet = np.asarray(Image.open(contact_sheet(Empty(), 1, tmp_path / "a.png", ("pose_2d", "true_box"))))
+    assert np.unique(sheet[6 + 16 : 6 + 16 + 256, 6 : 6 + 128]).tolist() == [50]
+
+
+def command(*words: object) -> Result:
+    return CliRunner().invoke(app, ["data", *(str(word) for word in words)])
+
+
+def on_video(video: Path) -> list[str]:
+    return ["temporal", "--use", "dataset=video", "--set", f"dataset.path={video}", "--set", "dataset.height=32"]
+
+
+def test_inspect_prints_the_clips_and_draws_a_sheet(video: Path, tmp_path: Path) -> None:
+    result = command("inspect", *on_video(video), "-o", tmp_path / "a.png")
+
+    assert "1 clips, 8 frames, 0.5 s; no labels" in result.stdout  # 0.45 s
+    assert "square.mp4" in result.stdout
+    assert (tmp_path / "a.png").is_file()
+
+
+def test_inspect_as_json_is_json_alone(video: Path) -> None:
+    (row,) = json.loads(command("inspect", *on_video(video), "--json").stdout)
+
+    assert (row["clip"], row["frames"], row["size"], row["labels"]) == ("square.mp4", 8, "48x32", [])
+
+
+def test_the_background_of_a_recipe_is_drawn(video: Path, tmp_path: Path) -> None:
+    result = command("background", *on_video(video), "-o", tmp_path / "a.png")
+
+    assert result.stdout.strip() == str(tmp_path / "a.png")
+    sheet = np.asarray(Image.open(tmp_path / "a.png")).astype(int)
+    left, width = GAP, 48 * 8 + GAP
+    middle = sheet[GAP + HEADING + 128, left + 32 * 8 :: width][:3, 0]  # where the square falls
+    assert middle[0] > 200
+    assert abs(middle[1] - 90) < 12
+
+
+def test_without_background_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="this recipe has no background"):
+        background_command("dsl", STUDIO, (), tmp_path / "a.png")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .scenes import Scene
 
 ACTIONS = {"room": ("gait", "gestures", "squats", "bends", "turns"), "dive": ("dive",), "slope": ("ski",)}
-ROOM_MM = 1100.0  # farther from the room's middle than this, a camera may lose the person
+ROOM_MM = 800.0  # farther from the room's middle than this, a camera may lose the person
 HELD_OUT = 4  # every fourth recorded motion is a test motion
 
 

@@ -40,7 +40,7 @@ def test_a_person_within_a_step_of_the_rooms_middle_is_wholly_in_every_frame(cam
     scene = scene_of("room")
     still = procedural_motion("gait", 0.1, 10, np.random.default_rng(0)).joints_TJ3[0]
     angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-    path = 1200 * np.column_stack([np.cos(angle), np.sin(angle), 0 * angle])
+    path = 800 * np.column_stack([np.cos(angle), np.sin(angle), 0 * angle])
     joints = (still - [*still[0, :2], 0] + path[:, None]).astype(np.float32)
     cameras = scene.cameras(camera, joints[:, 0], np.arange(16) / 10)
     _, masks = render(

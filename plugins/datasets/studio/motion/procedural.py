@@ -22,7 +22,7 @@ from .stance import Channels, Footing, enliven, stand
 from .tracks import Course, key_times, key_track, key_tracks, wander
 
 MARGIN_S = 2.0  # made before and after the clip, so that steps at its ends have both their footholds
-ROOM_MM = 1050.0  # the pelvis stays this close to the middle, in x and in y
+ROOM_MM = 750.0  # the pelvis stays this close to the middle, in x and in y
 
 Kind: TypeAlias = Callable[[float, float, np.random.Generator], Motion]
 
@@ -31,7 +31,7 @@ def procedural_motion(kind: str, seconds: float, fps: float, rng: np.random.Gene
     """A new motion of the given kind.
 
     Args:
-        kind: One of ``KINDS``. All but the last two stay in a room of +-1.2 m; "dive" and "ski" travel along +x.
+        kind: One of ``KINDS``. All but the last two stay in a room of +-0.8 m; "dive" and "ski" travel along +x.
         seconds: Length of the clip (a dive ends at the water, see ``flight.dive_motion``).
         fps: Frames per second.
         rng: Source of all variety: the same state gives the same motion.

@@ -1,0 +1,28 @@
+"""Exit 0 if this environment holds what pyproject.toml asks for, the editable install of this checkout included."""
+
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def satisfied() -> bool:
+    """Whether every requirement is met, the scripts are declared, and `poserep` is this checkout."""
+    from packaging.requirements import Requirement
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["test"]]
+    if not all(one.specifier.contains(metadata.version(one.name), prereleases=True) for one in wanted):
+        return False
+    scripts = {point.name: point.value for point in metadata.distribution("poserep").entry_points}
+    import poserep
+
+    return project["scripts"].items() <= scripts.items() and Path(poserep.__file__).parent == ROOT
+
+
+try:
+    sys.exit(not satisfied())
+except ImportError:  # packaging, poserep, or one of the requirements (PackageNotFoundError is an ImportError)
+    sys.exit(1)

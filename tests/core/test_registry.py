@@ -1,0 +1,208 @@
+"""Outside packages in every state; each test makes its own, under a name of its own."""
+
+import re
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from poserep.core.errors import PluginError
+from poserep.core.interfaces import KINDS
+from poserep.core.registry import Entry, Registry, read_manifest
+from poserep.tests.fakes.outside import install, plugin
+
+POINT = "poserep.plugins"
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def manifest(package: str, key: str = "loss.own", more: str = "") -> str:
+    return f'[{key}]\nmodule = "{package}.own"\nsummary = "One"\n{more}\n'
+
+
+def cause(registry: Registry, kind: str = "loss", name: str = "own") -> PluginError:
+    with pytest.raises(PluginError) as caught:
+        registry.get(kind, name)
+    assert registry.broken[f"{kind}.{name}"] == str(caught.value)
+    assert registry.get("loss", "dsl").name == "dsl"  # everything else works
+    return caught.value
+
+
+def test_an_installed_package_is_found_by_its_entry_point(path: Path) -> None:
+    install(path, "outside_fine", manifest("outside_fine"), own=plugin("loss", "own"))
+    registry = Registry()
+    assert registry.entries["loss.own"].package == "outside_fine"
+    assert registry.get("loss", "own").name == "own"
+    assert registry.broken == {}
+
+
+def test_listing_imports_no_plugin(path: Path) -> None:
+    install(path, "outside_unlisted", manifest("outside_unlisted"), own="raise RuntimeError")
+    assert "own" in Registry().names("loss")
+    assert "outside_unlisted.own" not in sys.modules
+
+
+def test_a_module_may_hold_several_components(path: Path) -> None:
+    text = manifest("outside_two") + '[loss.other]\nmodule = "outside_two.own"\n'
+    source = plugin("loss", "own") + plugin("loss", "other").replace("register(C", "register(first); register(C")
+    source = source.replace("register(first)", "register(Component(kind='loss', name='own', options=Nothing, build=id))")
+    install(path, "outside_two", text, own=source)
+    registry = Registry()
+    assert [registry.get("loss", name).name for name in ("own", "other")] == ["own", "other"]
+
+
+@pytest.mark.parametrize("kind", ["ValueError", "SystemExit"])
+def test_a_plugin_that_raises_on_import_is_isolated(path: Path, kind: str) -> None:
+    name = f"outside_raises_{kind}"
+    install(path, name, manifest(name), own=f"raise {kind}('no luck')")
+    error = cause(Registry())
+    assert error.what == f"loss.own failed on import: {kind}: no luck"
+    assert error.where == f"registry.toml of {name} [loss.own]"
+    assert error.hint == f"everything else works; mend or uninstall {name}"
+
+
+def test_the_cause_of_a_broken_plugin_is_the_same_when_asked_twice(path: Path) -> None:
+    source = plugin("loss", "own").replace("    register(C", "    raise KeyError('x')\n    register(C")
+    install(path, "outside_twice", manifest("outside_twice"), own=source)
+    registry = Registry()
+    assert cause(registry).what == cause(registry).what == "loss.own failed while registering: KeyError: 'x'"
+
+
+def test_a_plugin_that_registers_nothing_is_told(path: Path) -> None:
+    install(path, "outside_silent", manifest("outside_silent"), own="")
+    error = cause(Registry())
+    assert error.what == "outside_silent.own registered no loss named 'own', but nothing"
+    assert error.hint == "Component(name=...) must equal the key in registry.toml"
+
+
+def test_a_plugin_cannot_take_the_place_of_another(path: Path) -> None:
+    install(path, "outside_thief", manifest("outside_thief"), own=plugin("loss", "dsl"))
+    registry = Registry()
+    error = cause(registry)
+    assert error.what == "outside_thief.own registered no loss named 'own', but loss.dsl"
+    assert registry.get("loss", "dsl").reads == ("variant", "time", "roles")
+
+
+def test_what_is_no_component_is_refused(path: Path) -> None:
+    source = plugin("loss", "own").replace("register(Component(", "register(dict(")
+    install(path, "outside_dict", manifest("outside_dict"), own=source)
+    assert "failed while registering: AttributeError" in cause(Registry()).what
+
+
+def test_another_api_level_is_refused(path: Path) -> None:
+    install(path, "outside_future", manifest("outside_future"), own=plugin("loss", "own", "api=99"))
+    error = cause(Registry())
+    assert error.what == "loss.own speaks API level 99, this poserep speaks 1"
+    assert error.hint == "install a version of outside_future made for this poserep"
+
+
+@pytest.mark.parametrize("reads", ["('depth',)", "('depth?',)", "lambda options: ('depth',)"])
+def test_a_field_outside_of_the_vocabulary_is_refused(path: Path, reads: str) -> None:
+    name = f"outside_field_{len(reads)}"
+    install(path, name, manifest(name), own=plugin("loss", "own", f"reads={reads}"))
+    error = cause(Registry())
+    assert re.fullmatch(
+        r"loss\.own declares the field 'depth\??', which is not in the vocabulary",
+        error.what,
+    )
+    assert error.hint == "use a field of poserep.core.fields, or your own prefix: 'yourpackage:name'"
+
+
+def test_a_declaration_that_raises_is_isolated(path: Path) -> None:
+    install(path, "outside_reads", manifest("outside_reads"), own=plugin("loss", "own", "reads=lambda o: o.nope"))
+    assert cause(Registry()).what.startswith("loss.own failed while declaring: AttributeError")
+
+
+def test_a_name_that_two_packages_declare_is_refused_to_both(path: Path) -> None:
+    for name in ("outside_one", "outside_other"):
+        install(path, name, manifest(name), own=plugin("loss", "own"))
+    error = cause(Registry())
+    assert re.fullmatch(r"loss\.own is declared by two packages, outside_\w+ and outside_\w+", error.what)
+    assert error.hint == "uninstall one of them, or ask its author for another name"
+
+
+def test_a_missing_outside_package_is_told_from_a_fault_in_the_plugin(path: Path) -> None:
+    install(path, "outside_extra", manifest("outside_extra", more='extra = "scans"'), own="import no_such_package.sub")
+    error = cause(Registry())
+    assert error.what == "loss.own needs the package 'no_such_package', which is not installed"
+    assert error.hint == "pip install 'outside_extra[scans]'"
+
+
+def test_a_missing_package_without_an_extra_has_its_own_line(path: Path) -> None:
+    install(path, "outside_bare", manifest("outside_bare"), own="import no_such_package")
+    assert cause(Registry()).hint == "pip install no_such_package"
+
+
+@pytest.mark.parametrize("module", ["poserep.no_such_module", "outside_typo_own.nope"])
+def test_a_missing_module_of_its_own_is_a_fault_of_the_plugin(path: Path, module: str) -> None:
+    name = "outside_typo_own" if module.startswith("outside") else "outside_typo"
+    install(path, name, manifest(name), own=f"import {module}")
+    assert cause(Registry()).what == f"loss.own cannot be imported: No module named '{module}'"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[loss.own", "the manifest cannot be read: "),
+        ("[los.own]\nmodule = 'x'", "unknown kind 'los' in a manifest"),
+        ("[loss.own]\nsummary = 'x'", "[loss.own] must have `module` and may have `summary`, `paper`, `extra`"),
+        ("[loss.own]\nmodule = 'x'\nauthor = 'y'", "[loss.own] must have `module`"),
+        ("loss = 3", ""),
+    ],
+)
+def test_an_unreadable_manifest_harms_nobody_else(path: Path, text: str, told: str) -> None:
+    name = f"outside_manifest_{len(text)}"
+    install(path, name, text)
+    registry = Registry()
+    assert told in registry.broken[name]
+    assert registry.get("loss", "dsl")
+
+
+def test_a_package_that_is_not_there_any_more_is_told() -> None:
+    registry = Registry(installed=[EntryPoint("gone", "no_such_package", POINT)])
+    assert "the package 'no_such_package' is not installed" in registry.broken["gone"]
+    assert "entry point gone" in registry.broken["gone"]
+
+
+def test_an_unknown_name_has_a_near_one() -> None:
+    with pytest.raises(PluginError) as caught:
+        Registry().get("loss", "dssl")
+    assert (caught.value.what, caught.value.hint) == ("there is no loss named 'dssl'", "did you mean 'dsl'?")
+
+
+def test_an_unknown_name_with_no_near_one_lists_all() -> None:
+    with pytest.raises(PluginError) as caught:
+        Registry().get("head", "zzz")
+    assert caught.value.hint == "installed: linear, mlp, resnet_mlp"
+
+
+def test_all_that_can_be_loaded_is_loaded(path: Path) -> None:
+    install(path, "outside_all", manifest("outside_all"), own="raise ValueError")
+    registry = Registry()
+    assert len(registry.load_all()) == len(registry.entries) - 1
+    assert list(registry.broken) == ["loss.own"]
+
+
+def test_who_writes_a_field_is_known() -> None:
+    registry = Registry(installed=())
+    assert registry.writers("box") == ["detector.stn", "detector.full_frame", "detector.provided"]
+    assert "exchange.none" in registry.writers("target")
+
+
+def test_registries_share_nothing() -> None:
+    one, other = Registry(installed=()), Registry([Entry("loss", "own", "nowhere")], installed=())
+    assert "loss.own" not in one.entries
+    assert "loss.own" in other.entries
+
+
+def test_the_shipped_manifest_declares_every_kind(tmp_path: Path) -> None:
+    import poserep
+
+    entries = read_manifest(Path(poserep.__file__).parent / "registry.toml", "poserep")
+    assert {entry.kind for entry in entries} == set(KINDS)
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", entry.name) for entry in entries)

@@ -1,0 +1,1 @@
+"""Plugins and recipes that exist for the tests alone."""

@@ -1,0 +1,103 @@
+"""A video given to a trained run: opened at the size that the run knows, with the run's own kind of background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..core.batches import Source
+from ..core.compose import Composition
+from ..core.config import Chosen, choose
+from ..core.console import note
+from ..core.errors import ConfigError, DataError
+from ..core.images import SQUEEZE, squeeze
+from ..core.interfaces import Background, Dataset
+from ..core.recipe import Source as Origin
+from ..core.registry import Registry
+
+VIDEO = "video"
+KEPT = ("height", "crop_x", "crop_y")
+"""What a run trained on video passes on to the video that it is shown."""
+
+
+def open_footage(composition: Composition, video: Path, registry: Registry | None = None) -> tuple[Source, Chosen]:
+    """The video as a source for the run's pipeline, and the video dataset with its options.
+
+    Args:
+        composition: The run's plan.
+        video: A file, or a folder of them.
+        registry: Which plugins there are.
+
+    Raises:
+        ConfigError: If the run's stages read a label that no video has.
+        DataError: If the video cannot be read.
+    """
+    if not video.exists():
+        raise DataError("there is no such file or folder", where=str(video), hint="give a video file, or a folder")
+    check_labels(composition)
+    registry = registry or Registry()
+    part, context = composition.parts["dataset"], composition.context
+    trained = None if part.component.name == VIDEO else part.component.build(part.options, context)
+    kept = part.options.model_dump() if trained is None else {"height": trained.frame_size[0]}
+    options = {name: kept[name] for name in KEPT if name in kept}
+    chosen = resolved("dataset", VIDEO, {"path": str(video), **options}, registry)
+    dataset = chosen.component.build(chosen.options, context)
+    if trained is not None:
+        tell_squeeze(dataset, trained)
+    return Source(dataset, background_for(composition, registry), frozenset({"background"})), chosen
+
+
+def check_labels(composition: Composition) -> None:
+    """Refuse a run whose stages read truth.
+
+    Raises:
+        ConfigError: Naming the stage and the label.
+    """
+    known = composition.labels - {"background"}
+    for wire in composition.wires:
+        for name in wire.reads:
+            if name in known and not wire.role.startswith("losses."):
+                raise ConfigError(
+                    f"{wire.role} ({wire.use}) reads {name!r}, a label that a video does not have",
+                    hint="predict with a run that finds the subject by itself, as detector stn does",
+                )
+
+
+def background_for(composition: Composition, registry: Registry) -> Background | None:
+    """The run's estimator, to be asked about the new video; the median where the run's dataset gave the truth."""
+    if "background" not in composition.parts:
+        return None
+    chosen = composition.parts["background"]
+    if chosen.component.name == "provided":
+        note("background  the run's dataset provided it, a video does not: taking the median of the frames")
+        chosen = resolved("background", "median", {}, registry)
+    options = chosen.options
+    if chosen.component.name == "median":
+        # a still video is useless for training, but may be looked at
+        options = options.model_copy(update={"require_motion": False})
+    background: Background = chosen.component.build(options, composition.context)
+    return background
+
+
+def resolved(kind: Any, use: str, options: dict[str, Any], registry: Registry) -> Chosen:
+    """A component with options from this command.
+
+    Raises:
+        ConfigError: If the options are not its own.
+    """
+    found = choose(kind, kind, use, options, Origin("predict"), registry)
+    if not isinstance(found, Chosen):
+        raise ConfigError.of(found)
+    return found
+
+
+def tell_squeeze(dataset: Dataset, trained: Dataset) -> None:
+    """Say when frames have another shape than those trained on: crops then show people wider or narrower."""
+    (height, width), known = dataset.frame_size, trained.frame_size
+    change = squeeze(width, height, known)
+    if abs(change) > SQUEEZE:
+        shape = "narrower" if change < 0 else "wider"
+        note(
+            f"[yellow]aspect[/]  frames are {width}x{height}, the run was trained on {known[1]}x{known[0]}: "
+            f"people look {abs(change):.0%} {shape} to it, and results will suffer"
+        )
