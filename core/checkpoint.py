@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -101,6 +101,7 @@ def load(run: Path, state: State) -> bool:
         tensors = _read(folder, partial(load_file, folder / f"optimizer-{name}.safetensors"))
         whole = optimizer.state_dict()
         whole["state"] = join_state(tensors, about["optimizers"][name])
+        lay_out(whole["state"], [p for group in optimizer.param_groups for p in group["params"]])
         optimizer.load_state_dict(whole)
     state.step = about["step"]
     return True
@@ -147,6 +148,15 @@ def split_state(state: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], di
         for name, value in values.items():
             (tensors if isinstance(value, Tensor) else scalars)[f"{index}.{name}"] = value
     return tensors, scalars
+
+
+def lay_out(state: dict[int, dict[str, Any]], parameters: Sequence[Tensor]) -> None:
+    """Give each moment the memory layout of its weight, in place: a fused optimiser pairs them by address."""
+    for index, values in state.items():
+        like = parameters[index]
+        for name, value in values.items():
+            if isinstance(value, Tensor) and value.shape == like.shape:
+                values[name] = torch.empty_like(like).copy_(value)
 
 
 def join_state(tensors: dict[str, Tensor], scalars: dict[str, Any]) -> dict[int, dict[str, Any]]:

@@ -221,7 +221,9 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
         for role in phase.losses:
             if role not in resolved.experiment.losses:
                 hint = near(role, list(resolved.experiment.losses))
-                problems.append(Problem(f"phase {phase.name!r} names the loss {role!r}, which there is not", where, hint))
+                problems.append(
+                    Problem(f"phase {phase.name!r} names the loss {role!r}, which there is not", where, hint)
+                )
                 continue
             loss = resolved.parts[f"losses.{role}"]
             if missing := drawn.missing(declared(loss.component.roles, loss.options)):

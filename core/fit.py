@@ -164,7 +164,7 @@ def _average_gradients(optimizer: torch.optim.Optimizer) -> None:
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             if parameter.grad is not None:
-                parameter.grad = global_mean(parameter.grad[None])
+                parameter.grad.copy_(global_mean(parameter.grad[None]))
 
 
 def check_finite(terms: Mapping[str, float], step: int) -> None:

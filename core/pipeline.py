@@ -140,21 +140,23 @@ class Model(nn.Module):
             self._losses[role] = loss
 
     def forward(self, batch: Mapping[str, Any], roles: tuple[str, ...]) -> tuple[dict[str, Tensor], Record]:
-        """Unweighted terms by role, and the record that they were read from."""
+        """Unweighted terms by role, and the record that they were read from with its gradients cut.
+
+        Were they not cut, several processes would take every weight behind the record for one that is used.
+        """
         record = self.pipeline(batch)
         terms = {role: self._losses[role](**{name: record[name] for name in self.reads[role]}) for role in roles}
-        return terms, record
+        return terms, {name: value.detach() if isinstance(value, Tensor) else value for name, value in record.items()}
 
     def adversaries(self) -> dict[str, nn.Module]:
         """Modules that losses train against the pipeline, by role."""
         return {f"losses.{role}": loss.adversary for role, loss in self._losses.items() if hasattr(loss, "adversary")}
 
     def adversary_terms(self, record: Mapping[str, Any], roles: tuple[str, ...]) -> dict[str, Tensor]:
-        """The adversaries' own losses on a record whose gradients are cut."""
-        cut = {name: value.detach() if isinstance(value, Tensor) else value for name, value in record.items()}
+        """The adversaries' own losses on the record that a forward call gave."""
         terms = {}
         for role in roles:
             loss: Any = self._losses[role]
             if hasattr(loss, "adversary"):
-                terms[f"losses.{role}"] = loss.adversary_loss(**{name: cut[name] for name in self.reads[role]})
+                terms[f"losses.{role}"] = loss.adversary_loss(**{name: record[name] for name in self.reads[role]})
         return terms

@@ -96,7 +96,8 @@ def _type_name(schema: dict[str, Any]) -> str:
 
 
 def _toml(value: Any) -> str:
-    return "" if value is None else json.dumps(value)  # the two agree on every kind of option
+    """A value as TOML, which agrees with JSON on all that options are made of, but for tables."""
+    return "" if value is None else json.dumps(value, default=BaseModel.model_dump)
 
 
 def _names(component: Component, names: Any) -> list[str]:

@@ -64,7 +64,10 @@ def _place_parts(whole: dict[str, Any], definitions: dict[str, Any]) -> None:
     for kind in KINDS:
         if kind in slots:
             slots[kind] = {"$ref": f"#/$defs/part.{kind}"}
-    slots["losses"]["additionalProperties"] = {"$ref": "#/$defs/part.loss"}
+    for roles in (slots["losses"], slots["phases"]):
+        roles["additionalProperties"] = False
+    (role,) = slots["losses"]["patternProperties"]
+    slots["losses"]["patternProperties"] = {role: {"$ref": "#/$defs/part.loss"}}
     definitions["Phase"]["properties"]["sampler"] = {"$ref": "#/$defs/part.sampler"}
     definitions["Probe"]["properties"]["head"] = {"$ref": "#/$defs/part.head"}
     for unused in ("Part", "LossPart"):

@@ -27,6 +27,8 @@ from ..core.ranks import anybody
 from ..core.registry import Registry
 from ..core.run import Run, create, default_folder
 
+ACCELERATORS = ("auto", "cpu", "cuda")
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -206,13 +208,19 @@ def progress(total: int, done: int, chief: bool) -> Iterator[Any]:
 
 
 def check_machine(machine: Machine) -> None:
-    """Refuse numbers of devices that cannot be.
+    """Refuse machines that cannot be.
 
     Raises:
         ConfigError: Naming the flag.
     """
     if machine.devices < 1 or machine.nodes < 1:
         raise ConfigError("devices and nodes count from 1", where="--devices" if machine.devices < 1 else "--nodes")
+    if machine.accelerator not in ACCELERATORS:
+        raise ConfigError(
+            f"there is no accelerator {machine.accelerator!r}",
+            where=f"--accelerator {machine.accelerator}",
+            hint=f"one of {', '.join(ACCELERATORS)}",
+        )
     if machine.accelerator == "cuda" and not torch.cuda.is_available():
         raise ConfigError("this machine has no CUDA device", where="--accelerator cuda", hint="use --accelerator cpu")
 

@@ -52,6 +52,14 @@ def stage(before: int, after: int, convolutions: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def keep_variance(module: nn.Module) -> None:
+    """He's initialisation: torch's default shrinks a signal about threefold per layer, and here are a dozen in a row."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
 class UpsamplingDecoder(nn.Module):
     """Latents to RGB crop and mask."""
 
@@ -77,6 +85,7 @@ class UpsamplingDecoder(nn.Module):
         self.stages = nn.Sequential(
             *(stage(a, b, options.convolutions) for a, b in zip(channels, channels[1:], strict=False))
         )
+        self.apply(keep_variance)
         self.to_rgb_and_mask = nn.Conv2d(channels[-1], 4, 1)
         self.register_buffer("window_hw", soft_window((size, size)), persistent=False)
         self.register_buffer("mean_3", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)

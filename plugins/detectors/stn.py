@@ -3,7 +3,8 @@
 Paper: Jaderberg et al., NeurIPS 2015, arXiv:1506.02025, section 3; used as in Honari et al., TPAMI 2022,
 arXiv:2012.01511, section 3.2. The box is squashed as in Rhodin et al., CVPR 2019: s = s_min + (s_max - s_min)
 sigmoid(raw), u = u_max tanh(raw), and starts as one centred box for every image.
-Differs from the paper: a box, not a parallelogram (no shear, no rotation); the frame is resized to a fixed side.
+Differs from the papers: a box, not a parallelogram (no shear, no rotation); the frame is resized to a fixed side; the
+network may be shown the frame's difference to the background.
 
 Coordinates: (x, y) in [-1, 1], align_corners=False, origin at the centre.
 """
@@ -28,6 +29,9 @@ class STNOptions(Options):
     """`random`, `hub` (ImageNet, needs the network once), or a local weight file."""
     network: dict[str, Setting] = Field(default_factory=dict)
     """Further arguments of timm's constructor, as { channels = [24, 48, 96, 160], layers = [1, 1, 1, 1] }."""
+    sees: Literal["frame", "difference"] = "frame"
+    """The frame as it is, or its difference to the background: a small network that starts at random then finds the
+    subject in hundreds of steps instead of thousands."""
     input_size: PositiveInt = 128
     """Side in pixels to which the frame is resized for the detector."""
     pool: Literal["average", "flatten"] = "average"
@@ -40,6 +44,11 @@ class STNOptions(Options):
     """Farthest place of a box's centre from the frame's, in [-1, 1] coordinates."""
 
 
+def reads(options: STNOptions) -> tuple[str, ...]:
+    """The background is needed for the difference alone."""
+    return ("frame", "background") if options.sees == "difference" else ("frame",)
+
+
 def build(options: STNOptions, context: Context) -> object:
     """Make the network."""
     from .stn_net import STN
@@ -50,4 +59,4 @@ def build(options: STNOptions, context: Context) -> object:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Hand over the detector."""
-    register(Component(kind="detector", name="stn", options=STNOptions, build=build, reads=("frame",), writes=("box",)))
+    register(Component(kind="detector", name="stn", options=STNOptions, build=build, reads=reads, writes=("box",)))

@@ -35,10 +35,11 @@ class STN(nn.Module):
         with torch.no_grad():
             self.regress.bias.copy_(torch.tensor([INITIAL_SCALE_LOGIT, INITIAL_SCALE_LOGIT, 0.0, 0.0]))
 
-    def forward(self, *, frame: Tensor) -> dict[str, Tensor]:
+    def forward(self, *, frame: Tensor, background: Tensor | None = None) -> dict[str, Tensor]:
         """Box (B, T, 4) of each frame (B, T, 3, H, W)."""
         expect(("frame", frame, "B T 3 H W"))
+        seen = frame if background is None else (frame - background + 1) / 2
         side = self.options.input_size
-        small_N3 = F.interpolate(frame.flatten(0, 1), (side, side), mode="area")
+        small_N3 = F.interpolate(seen.flatten(0, 1), (side, side), mode="area")
         raw_N4 = self.regress(self.trunk(small_N3)).float()
         return {"box": squash(raw_N4, self.options).unflatten(0, frame.shape[:2])}

@@ -61,7 +61,9 @@ def test_cores_own_step_points_to_the_part_that_it_goes_with() -> None:
     (fault,) = faults(drops=["background"])
     assert fault.what == "composite (core) reads 'background', which nobody writes"
     assert fault.where.startswith("temporal.toml:")
-    assert fault.hint == "could supply it: background.constant, background.halves, background.median, background.provided"
+    assert (
+        fault.hint == "could supply it: background.constant, background.halves, background.median, background.provided"
+    )
 
 
 def test_a_label_that_the_dataset_does_not_have_is_told() -> None:
@@ -98,7 +100,9 @@ def test_a_phases_own_sampler_serves_its_losses() -> None:
 def test_a_phase_that_names_an_unknown_loss_is_told() -> None:
     flag = "phases.first={steps=3, losses=['contrst']}"
     assert faults(sets=[flag]) == (
-        Problem("phase 'first' names the loss 'contrst', which there is not", f"--set {flag}", "did you mean 'contrast'?"),
+        Problem(
+            "phase 'first' names the loss 'contrst', which there is not", f"--set {flag}", "did you mean 'contrast'?"
+        ),
     )
 
 

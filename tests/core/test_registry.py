@@ -50,7 +50,9 @@ def test_listing_imports_no_plugin(path: Path) -> None:
 def test_a_module_may_hold_several_components(path: Path) -> None:
     text = manifest("outside_two") + '[loss.other]\nmodule = "outside_two.own"\n'
     source = plugin("loss", "own") + plugin("loss", "other").replace("register(C", "register(first); register(C")
-    source = source.replace("register(first)", "register(Component(kind='loss', name='own', options=Nothing, build=id))")
+    source = source.replace(
+        "register(first)", "register(Component(kind='loss', name='own', options=Nothing, build=id))"
+    )
     install(path, "outside_two", text, own=source)
     registry = Registry()
     assert [registry.get("loss", name).name for name in ("own", "other")] == ["own", "other"]

@@ -60,7 +60,9 @@ class Toy:
     def __init__(self, options: ToyOptions, context: Context) -> None:
         times = np.arange(options.frames) / 10
         splits = ("train", "train", "test")
-        self.clips = [Clip(f"clip{n}", f"person{n}", f"take{n}", "left", split, times) for n, split in enumerate(splits)]
+        self.clips = [
+            Clip(f"clip{n}", f"person{n}", f"take{n}", "left", split, times) for n, split in enumerate(splits)
+        ]
 
     def frames(self, clip: int, indices: Array) -> Array:
         shade = (20 * (clip + 1) + 8 * indices).astype(np.uint8)
@@ -84,7 +86,9 @@ def build(name: str) -> Callable[[ToyOptions, Context], object]:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     facts = {"facts": lambda options: {"joints": 17}}
-    register(Component(kind="dataset", name="toy", options=ToyOptions, build=Toy, writes=("pose", "fakes:depth"), **facts))
+    register(
+        Component(kind="dataset", name="toy", options=ToyOptions, build=Toy, writes=("pose", "fakes:depth"), **facts)
+    )
     register(
         Component(
             kind="encoder",
@@ -100,7 +104,9 @@ def poserep_register(register: Callable[[Component], None]) -> None:
     register(Component(kind="corruption", name="late", options=ToyOptions, build=build("Late"), **late))
     for name, network in (("toy", "Time"), ("nan", "Nan"), ("adversary", "Adversarial")):
         register(Component(kind="loss", name=name, options=ToyOptions, build=build(network), reads=("variant", "time")))
-    register(Component(kind="loss", name="needs_depth", options=ToyOptions, build=build("Depth"), reads=("fakes:depth",)))
+    register(
+        Component(kind="loss", name="needs_depth", options=ToyOptions, build=build("Depth"), reads=("fakes:depth",))
+    )
 
 
 def registry(*extra: Entry) -> Registry:

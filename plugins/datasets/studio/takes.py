@@ -66,8 +66,10 @@ def _subject_takes(
     for (action_index, action), take, camera in product(enumerate(actions), range(options.takes), range(scene.count)):
         own = 0 if options.synchronised else camera
         rng = np.random.default_rng([options.seed, number, action_index, take, own])
-        motion = _next_piece(pieces, rng) if options.motion else _invent(options, action, rng)
-        joints = retarget(motion.joints_TJ3, subject.bone_lengths_mm.numpy(), "centre" if options.scene == "dive" else "floor")
+        motion = _next_piece(options, pieces, rng) if options.motion else _invent(options, action, rng)
+        joints = retarget(
+            motion.joints_TJ3, subject.bone_lengths_mm.numpy(), "centre" if options.scene == "dive" else "floor"
+        )
         if options.scene == "room":
             joints = keep_inside(joints)
         joints = scene.place(joints).astype(np.float32)
@@ -78,21 +80,30 @@ def _subject_takes(
 
 
 def _invent(options: StudioOptions, action: str, rng: np.random.Generator) -> Motion:
+    """A procedural motion; of a dive the flight alone, as in the paper's clips."""
     from .motion.procedural import procedural_motion
 
-    return procedural_motion(action, options.seconds, options.fps, rng)
+    motion = procedural_motion(action, options.seconds, options.fps, rng)
+    if motion.free_fall is None:
+        return motion
+    return replace(motion, joints_TJ3=motion.joints_TJ3[slice(*motion.free_fall)])
 
 
-def _next_piece(pieces: Sequence[Motion], rng: np.random.Generator) -> Motion:
-    """A recorded piece, turned about the vertical at random in the room."""
+def _next_piece(options: StudioOptions, pieces: Sequence[Motion], rng: np.random.Generator) -> Motion:
+    """A recorded piece: in the room turned about the vertical at random, elsewhere travelling along +x."""
     piece = pieces[rng.integers(len(pieces))]
-    angle = rng.uniform(0, 2 * np.pi)
+    path_T2 = piece.joints_TJ3[:, 0, :2]
+    along = path_T2[-1] - path_T2[0]
+    angle = rng.uniform(0, 2 * np.pi) if options.scene == "room" else -float(np.arctan2(along[1], along[0]))
     turn_33 = np.array([[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]])
-    return replace(piece, joints_TJ3=(piece.joints_TJ3 @ turn_33.T).astype(np.float32))
+    joints = piece.joints_TJ3 @ turn_33.T
+    if options.scene == "dive":  # from the end of the board, which is at the origin
+        joints = joints - [*joints[0, 0, :2], 0]
+    return replace(piece, joints_TJ3=joints.astype(np.float32))
 
 
 def recorded_pieces(options: StudioOptions) -> dict[str, list[Motion]]:
-    """Recorded motions by split, cut into takes of the options' length.
+    """Recorded motions by split, in the room cut into takes of the options' length.
 
     Four or more files are split by file; fewer are split in time, the last quarter being the test.
     """
@@ -100,6 +111,8 @@ def recorded_pieces(options: StudioOptions) -> dict[str, list[Motion]]:
 
     motions = [resample(motion, options.fps) for motion in load_motions(Path(options.motion).expanduser())]
     length = max(2, round(options.seconds * options.fps))
+    if options.scene != "room":  # a dive or a run is one piece, and shown to every split
+        return dict.fromkeys(("train", "validation", "test"), motions)
     if len(motions) >= HELD_OUT:
         groups = {
             "train": [m for i, m in enumerate(motions) if i % HELD_OUT != HELD_OUT - 1],
