@@ -66,7 +66,8 @@ def steps_within(budget_s: float, composition: Composition, begin: float) -> int
         ConfigError: If it is too short to learn anything.
     """
     source = open_source(composition)
-    state = make_state(composition, fabric := Fabric(accelerator="auto", devices=1, precision=_precision(composition)))
+    fabric = Fabric(accelerator="auto", devices=1, precision=composition.experiment.training.precision)
+    state = make_state(composition, fabric)
     seconds = []
     for step in fit(composition, source, fabric, state):
         seconds.append(step.seconds)
@@ -82,7 +83,3 @@ def steps_within(budget_s: float, composition: Composition, begin: float) -> int
             hint="give it more time, or free the machine",
         )
     return steps
-
-
-def _precision(composition: Composition) -> str:
-    return composition.experiment.training.precision

@@ -5,6 +5,8 @@ Axes: B tuples, K redrawn frames, N = B K, V variant, I invariant, C channels, h
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -37,11 +39,11 @@ class LatentMap(nn.Module):
 
     def forward(self, latent_BKD: Tensor) -> Tensor:
         """A latent (B, K, D) as a map (B K, C, side, side)."""
-        out = self.linear(latent_BKD)
+        out: Tensor = self.linear(latent_BKD)
         if self.training and self.dropout:
             keep = uniform_rows(*out.shape, like=out) >= self.dropout
             out = out * keep / (1 - self.dropout)
-        return out.flatten(0, 1).relu().unflatten(1, self.shape)
+        return out.flatten(0, 1).relu().reshape(-1, *self.shape)
 
 
 def stage(before: int, after: int, convolutions: int) -> nn.Sequential:
@@ -53,7 +55,7 @@ def stage(before: int, after: int, convolutions: int) -> nn.Sequential:
 
 
 def keep_variance(module: nn.Module) -> None:
-    """He's initialisation: torch's default shrinks a signal about threefold per layer, and here are a dozen in a row."""
+    """He's initialisation: torch's default shrinks a signal about threefold in each of a dozen layers."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:
@@ -82,9 +84,7 @@ class UpsamplingDecoder(nn.Module):
         side = size // 2**doublings
         self.variant_map = LatentMap(context.facts["variant"], own, side, options.dropout)
         self.invariant_map = LatentMap(invariant, channels[0] - own, side, options.dropout) if invariant else None
-        self.stages = nn.Sequential(
-            *(stage(a, b, options.convolutions) for a, b in zip(channels, channels[1:], strict=False))
-        )
+        self.stages = nn.Sequential(*(stage(a, b, options.convolutions) for a, b in pairwise(channels)))
         self.apply(keep_variance)
         self.to_rgb_and_mask = nn.Conv2d(channels[-1], 4, 1)
         self.register_buffer("window_hw", soft_window((size, size)), persistent=False)

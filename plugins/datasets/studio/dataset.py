@@ -103,12 +103,13 @@ class Studio:
         if name == "pose_2d":
             pairs = zip(cameras, joints_NJ3, strict=True)
             return np.stack([camera.to_frame(camera.project(joints)) for camera, joints in pairs]).astype(np.float32)
-        pose = np.stack([c.to_camera(joints) for c, joints in zip(cameras, joints_NJ3, strict=True)])
-        return (pose - pose[:, :1]).astype(np.float32)
+        pose: Array = np.stack([c.to_camera(joints) for c, joints in zip(cameras, joints_NJ3, strict=True)])
+        centred: Array = (pose - pose[:, :1]).astype(np.float32)
+        return centred
 
     def _background(self, clip: int, indices: Array) -> Array:
         cameras = [self.cameras(clip)[index] for index in indices]
-        background = self.scene.background(self._takes[clip].camera, cameras).numpy()
+        background: Array = self.scene.background(self._takes[clip].camera, cameras).numpy()
         return background if background.ndim == 4 else background[None]
 
     def _store(self) -> Array:

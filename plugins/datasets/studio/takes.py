@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ class Take:
 def plan_takes(options: StudioOptions, scene: Scene) -> list[Take]:
     """All clips, split by split. Equal options, equal clips."""
     pieces = recorded_pieces(options) if options.motion else {}
-    takes = []
+    takes: list[Take] = []
     for number, split in enumerate(cast_of(options)):
         takes += _subject_takes(options, scene, number, split, pieces.get(split, []))
     return takes
@@ -67,9 +67,8 @@ def _subject_takes(
         own = 0 if options.synchronised else camera
         rng = np.random.default_rng([options.seed, number, action_index, take, own])
         motion = _next_piece(options, pieces, rng) if options.motion else _invent(options, action, rng)
-        joints = retarget(
-            motion.joints_TJ3, subject.bone_lengths_mm.numpy(), "centre" if options.scene == "dive" else "floor"
-        )
+        anchor: Literal["floor", "centre"] = "centre" if options.scene == "dive" else "floor"
+        joints: Array = retarget(motion.joints_TJ3.astype(np.float64), subject.bone_lengths_mm.numpy(), anchor)
         if options.scene == "room":
             joints = keep_inside(joints)
         joints = scene.place(joints).astype(np.float32)
@@ -91,7 +90,7 @@ def _invent(options: StudioOptions, action: str, rng: np.random.Generator) -> Mo
 
 def _next_piece(options: StudioOptions, pieces: Sequence[Motion], rng: np.random.Generator) -> Motion:
     """A recorded piece: in the room turned about the vertical at random, elsewhere travelling along +x."""
-    piece = pieces[rng.integers(len(pieces))]
+    piece = pieces[int(rng.integers(len(pieces)))]
     path_T2 = piece.joints_TJ3[:, 0, :2]
     along = path_T2[-1] - path_T2[0]
     angle = rng.uniform(0, 2 * np.pi) if options.scene == "room" else -float(np.arctan2(along[1], along[0]))
@@ -155,4 +154,5 @@ def keep_inside(joints_TJ3: Array) -> Array:
         moved = moved - (moved.max(0) + moved.min(0)) / 2
         moved = moved * min(1.0, ROOM_MM / np.abs(moved).max())
     shift_T3 = np.concatenate([moved - path_T2, np.zeros_like(time_T)], axis=1)
-    return joints_TJ3 + shift_T3[:, None]
+    inside: Array = joints_TJ3 + shift_T3[:, None]
+    return inside
