@@ -180,15 +180,19 @@ def swap(
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders of runs.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file.")] = Path("report.html"),
+    picture: Annotated[Path | None, typer.Option(help="Also draw the first run's overview (PNG).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tables of one or several runs, and one self-contained HTML file. Needs only the folders.
 
     Example: [bold]poserep report runs/temporal-* --output report.html[/]
     """
+    from .verbs.overview import overview
     from .verbs.report import report_command
 
     report_command(folders, output, as_json)
+    if picture is not None:
+        note(str(overview(folders[0], picture)))
 
 
 @app.command()

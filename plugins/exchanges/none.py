@@ -17,20 +17,8 @@ if TYPE_CHECKING:
 class NoneOptions(Options):
     """Options of an exchange that exchanges nothing."""
 
-    split: bool = False
-    """Whether the encoder splits its latent, so that the decoder gets an invariant part too."""
     redraw: NonNegativeInt = 0
     """How many frames of each tuple are decoded per step, drawn at random; 0 means all. All are in evaluation."""
-
-
-def reads(options: NoneOptions) -> tuple[str, ...]:
-    """The latents that the encoder has."""
-    return ("variant", "invariant") if options.split else ("variant",)
-
-
-def writes(options: NoneOptions) -> tuple[str, ...]:
-    """The latents under the decoder's names, and which frames they are of."""
-    return (*(f"decode_{name}" for name in reads(options)), "target")
 
 
 def build(options: NoneOptions, context: Context) -> Own:
@@ -43,4 +31,13 @@ def build(options: NoneOptions, context: Context) -> Own:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Register the exchange ``none``."""
-    register(Component(kind="exchange", name="none", options=NoneOptions, build=build, reads=reads, writes=writes))
+    register(
+        Component(
+            kind="exchange",
+            name="none",
+            options=NoneOptions,
+            build=build,
+            reads=("variant", "invariant?"),
+            writes=("decode_variant", "decode_invariant?", "target"),
+        )
+    )

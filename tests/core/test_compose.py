@@ -47,10 +47,11 @@ def test_a_loss_whose_field_nobody_writes_names_the_part_the_field_and_who_could
 def test_every_unmet_need_is_told_at_once() -> None:
     found = faults(drops=["background", "decoder"], uses=["losses.pose=pose2d"], sets=["probe.fields=['variannt']"])
     assert [problem.what for problem in found] == [
+        "detector (stn) reads 'background', which nobody writes",
         "losses.reconstruction (reconstruction) reads 'redrawn', which nobody writes",
         "the probe reads 'variannt', which nobody writes",
     ]
-    assert found[1] == Problem(
+    assert found[2] == Problem(
         "the probe reads 'variannt', which nobody writes",
         "--set probe.fields=['variannt']",
         "did you mean 'variant'?",
@@ -58,7 +59,7 @@ def test_every_unmet_need_is_told_at_once() -> None:
 
 
 def test_cores_own_step_points_to_the_part_that_it_goes_with() -> None:
-    (fault,) = faults(drops=["background"])
+    (fault,) = faults(drops=["background"], sets=["detector.sees='frame'"])
     assert fault.what == "composite (core) reads 'background', which nobody writes"
     assert fault.where.startswith("temporal.toml:")
     assert (

@@ -32,7 +32,7 @@ def test_the_record_holds_every_field_with_the_axes_of_the_vocabulary(
     composition: Composition, batch: Mapping[str, Any]
 ) -> None:
     record = Pipeline(composition)(batch)
-    sizes = {"B": 2, "T": 4, "K": 2, "H": 32, "W": 32, "h": 16, "w": 16, "V": 8, "I": 4, "J": 17}
+    sizes = {"B": 2, "T": 4, "K": 4, "H": 32, "W": 32, "h": 16, "w": 16, "V": 8, "I": 4, "J": 17}
     for name, value in record.items():
         if isinstance(value, Tensor):
             assert value.shape == tuple(sizes.get(axis) or int(axis) for axis in FIELDS[name].axes.split()), name

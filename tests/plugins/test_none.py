@@ -1,12 +1,15 @@
 import pytest
 import torch
 
+from poserep.core.compose import Wire, settle
 from poserep.core.errors import ConfigError, ShapeError
-from poserep.core.interfaces import Context
+from poserep.core.interfaces import Context, declared
+from poserep.core.registry import Registry
 from poserep.plugins.corruptions import none as corruption
 from poserep.plugins.exchanges import none as exchange
 
 CONTEXT = Context(crop_size=8)
+NONE = exchange.NoneOptions()
 
 
 def own(**options: object) -> torch.nn.Module:
@@ -20,7 +23,7 @@ def test_no_corruption_hands_the_crop_on() -> None:
 
 def test_no_exchange_hands_every_frame_its_own_latents() -> None:
     variant, invariant = torch.rand(3, 4, 5), torch.rand(3, 4, 2)
-    out = own(split=True)(variant=variant, invariant=invariant)
+    out = own()(variant=variant, invariant=invariant)
     assert torch.equal(out["decode_variant"], variant)
     assert torch.equal(out["decode_invariant"], invariant)
     assert torch.equal(out["target"], torch.arange(4).expand(3, 4))
@@ -32,9 +35,12 @@ def test_an_unsplit_latent_comes_alone() -> None:
 
 @pytest.mark.parametrize("split", [False, True])
 def test_what_is_declared_is_what_is_read_and_written(split: bool) -> None:
-    options = exchange.NoneOptions(split=split)
-    latents = {name: torch.rand(3, 4, 5) for name in exchange.reads(options)}
-    assert set(own(split=split)(**latents)) == set(exchange.writes(options))
+    component = Registry().get("exchange", "none")
+    encoder = Wire("encoder", "any", (), ("variant", "invariant") if split else ("variant",))
+    exchange_wire = Wire("exchange", "none", declared(component.reads, NONE), declared(component.writes, NONE))
+    _, settled = settle((encoder, exchange_wire))
+    latents = {name: torch.rand(3, 4, 5) for name in settled.reads}
+    assert set(own()(**latents)) == set(settled.writes)
 
 
 def test_some_frames_are_redrawn_while_training_and_all_in_evaluation() -> None:
@@ -54,4 +60,4 @@ def test_more_frames_than_a_tuple_has_are_refused() -> None:
 
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ShapeError, match="B is 2 here, but 3"):
-        own(split=True)(variant=torch.rand(2, 4, 5), invariant=torch.rand(3, 4, 5))
+        own()(variant=torch.rand(2, 4, 5), invariant=torch.rand(3, 4, 5))

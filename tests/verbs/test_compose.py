@@ -45,7 +45,7 @@ def test_what_is_shown_names_every_part_phase_and_number(
     out = capsys.readouterr().out
     for wire in composition.wires:
         assert wire.role in out
-    assert "phase a: 3 steps, tuples by temporal, total = 0.1 box" in out
+    assert "phase a: 3 steps, tuples by temporal, total = 1 box" in out
     assert "probe: mlp on variant with 100, 500, all labels" in out
     assert "crop 16 px · joints 17, variant 8, invariant 4 · wiring checked: 15 fields" in out
 
