@@ -56,7 +56,7 @@ def options(
 
 @app.command()
 def demo(
-    minutes: Annotated[float, typer.Option(help="Time for drawing, training and probing.", min=1.0)] = 4.5,
+    minutes: Annotated[float, typer.Option(help="Time for drawing, training and probing.", min=1.0)] = 4.8,
     folder: Annotated[Path, typer.Option("--run", help="Where to put it.")] = Path("runs/demo"),
     seed: Annotated[int, typer.Option(help="Seed of the training.", min=0)] = 0,
     threads: Threads = 0,

@@ -65,6 +65,8 @@ class Training(Options):
     """Steps over which the rate rises from zero."""
     decay: float = Field(default=0.0, ge=0, le=1)
     """Share of all steps, at the end, over which the rate falls linearly to zero."""
+    clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Largest norm of the gradient, longer ones are shortened to it; 0 leaves them as they are."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Lightning Fabric's name for the arithmetic."""
     seed: int = Field(default=0, ge=0)

@@ -117,7 +117,7 @@ def _fit_phase(
         rate = learning_rate(state.step, composition.steps, training)
         torch.manual_seed(training.seed * SEED_STRIDE + state.step)
         device_batch = {k: v.to(fabric.device) if isinstance(v, Tensor) else v for k, v in batch.items()}
-        terms = optimise(state, device_batch, phase.losses, rate, fabric)
+        terms = optimise(state, device_batch, phase.losses, rate, fabric, training.clip)
         state.step += 1
         now = time.perf_counter()
         total = sum(state.model.weights[role] * value for role, value in terms.items())
@@ -126,7 +126,7 @@ def _fit_phase(
 
 
 def optimise(
-    state: State, batch: Mapping[str, Any], roles: Sequence[str], rate: float, fabric: Fabric
+    state: State, batch: Mapping[str, Any], roles: Sequence[str], rate: float, fabric: Fabric, clip: float = 0.0
 ) -> dict[str, float]:
     """One step of the main optimiser, then one of each adversary. Returns the terms, averaged over processes."""
     main = state.optimizers["main"]
@@ -136,6 +136,8 @@ def optimise(
     check_finite(values, state.step)
     total: Tensor = sum((state.model.weights[role] * term for role, term in terms.items()), torch.zeros(()))
     fabric.backward(total)
+    if clip:
+        fabric.clip_gradients(state.wrapped, main, max_norm=clip, error_if_nonfinite=False)
     main.step()
     with fabric.autocast():  # outside of the wrapped forward
         adversary_terms = state.model.adversary_terms(record, tuple(roles))

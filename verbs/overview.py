@@ -12,7 +12,7 @@ from ..core.interfaces import Array
 from ..core.run import open_run
 from ..core.skeleton import HUMAN36M_17
 from .drawing import PREDICTED_BOX, TRUE_BOX, draw_box, pose_panel
-from .pictures import tinted
+from .pictures import View, tinted
 from .sheet import enlarged, save_sheet, titled
 from .summary import read_samples
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 COLUMNS = 5
+VIEWS: tuple[View, ...] = ("front", "side")
 
 
 def overview(folder: Path, output: Path) -> Path:
@@ -59,13 +60,12 @@ def _boxed(samples: dict[str, Array], index: int) -> Image:
 
 
 def _posed(samples: dict[str, Array], index: int, like: Image) -> Image:
-    """Predicted pose from the front and from the side, in a tile of the same size as the others."""
+    """Predicted pose from the front and from the side: the middle halves of two panels, in a tile like the others."""
     from PIL import Image
 
-    height = like.height - (like.height - like.width)
-    tile = Image.new("RGB", (like.width, height), "white")
-    side = like.width // 2
-    for place, view in enumerate(("front", "side")):
+    side = like.width
+    tile = Image.new("RGB", (side, side), "white")
+    for place, view in enumerate(VIEWS):
         panel = pose_panel(samples["pose_predicted"][index], HUMAN36M_17, view, side)
-        tile.paste(panel, (place * side, (height - side) // 2))
+        tile.paste(panel.crop((side // 4, 0, side // 4 + side // 2, side)), (place * (side // 2), 0))
     return titled(tile, f"3D pose, front and side, error {samples['pose_error'][index]:.0f} mm")
