@@ -73,7 +73,7 @@ def steps_within(budget_s: float, composition: Composition, begin: float) -> int
         seconds.append(step.seconds)
         if step.index == WARM_STEPS + TIMED_STEPS:
             break
-    typical = float(torch.tensor(seconds[WARM_STEPS:]).quantile(0.4))  # the first steps are slower than the later
+    typical = 1.1 * float(torch.tensor(seconds[WARM_STEPS:]).quantile(0.1))  # the first steps are the slowest
     left = (budget_s - (time.monotonic() - begin) - MEASURING_S) * HEADROOM
     steps = int(left / typical)
     if steps < LEAST_STEPS:
