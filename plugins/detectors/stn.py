@@ -4,7 +4,7 @@ Paper: Jaderberg et al., NeurIPS 2015, arXiv:1506.02025, section 3; used as in H
 arXiv:2012.01511, section 3.2. The box is squashed as in Rhodin et al., CVPR 2019: s = s_min + (s_max - s_min)
 sigmoid(raw), u = u_max tanh(raw), and starts as one centred box for every image.
 Differs from the papers: a box, not a parallelogram (no shear, no rotation); the frame is resized to a fixed side; the
-network may be shown the frame's difference to the background.
+network may be shown the frame's difference to the background, and start from that difference's centroid.
 
 Coordinates: (x, y) in [-1, 1], align_corners=False, origin at the centre.
 """
@@ -32,6 +32,9 @@ class STNOptions(Options):
     sees: Literal["frame", "difference"] = "frame"
     """The frame as it is, or its difference to the background: a small network that starts at random then finds the
     subject in hundreds of steps instead of thousands."""
+    anchor: Literal["centre", "difference"] = "centre"
+    """What the network moves the box away from: the frame's centre, or the centroid of its difference to the
+    background, which finds a lone subject at once and matters where there are few frames to learn from."""
     input_size: PositiveInt = 128
     """Side in pixels to which the frame is resized for the detector."""
     pool: Literal["average", "flatten"] = "average"
@@ -46,7 +49,7 @@ class STNOptions(Options):
 
 def reads(options: STNOptions) -> tuple[str, ...]:
     """The background is needed for the difference alone."""
-    return ("frame", "background") if options.sees == "difference" else ("frame",)
+    return ("frame", "background") if "difference" in (options.sees, options.anchor) else ("frame",)
 
 
 def build(options: STNOptions, context: Context) -> object:

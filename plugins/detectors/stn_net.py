@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ...core.fields import expect
+from ...core.geometry import pixel_centres
 from ...core.trunk import Trunk
 from .stn import STNOptions
 
@@ -21,6 +22,17 @@ def squash(raw_N4: Tensor, options: STNOptions) -> Tensor:
     scale_N2, centre_N2 = raw_N4[:, :2].sigmoid(), raw_N4[:, 2:].tanh()
     span = options.max_size - options.min_size
     return torch.cat((options.min_size + span * scale_N2, options.max_centre * centre_N2), dim=1)
+
+
+def centroid(difference_N3: Tensor) -> Tensor:
+    """Where an image (N, 3, H, W) differs from zero clearly, by energy above its mean; (N, 2) in [-1, 1]."""
+    energy_NHW = difference_N3.square().mean(dim=1)
+    clear_NHW = (energy_NHW - energy_NHW.mean(dim=(1, 2), keepdim=True)).clamp(min=0)
+    height, width = clear_NHW.shape[1:]
+    total_N = clear_NHW.sum(dim=(1, 2)).clamp(min=torch.finfo(clear_NHW.dtype).tiny)
+    x_N = (clear_NHW.sum(dim=1) @ pixel_centres(width, device=clear_NHW.device)) / total_N
+    y_N = (clear_NHW.sum(dim=2) @ pixel_centres(height, device=clear_NHW.device)) / total_N
+    return torch.stack((x_N, y_N), dim=1)
 
 
 class STN(nn.Module):
@@ -38,8 +50,15 @@ class STN(nn.Module):
     def forward(self, *, frame: Tensor, background: Tensor | None = None) -> dict[str, Tensor]:
         """Box (B, T, 4) of each frame (B, T, 3, H, W)."""
         expect(("frame", frame, "B T 3 H W"))
-        seen = frame if background is None else (frame - background + 1) / 2
+        difference = None if background is None else (frame - background).flatten(0, 1)
+        seen_N3 = frame.flatten(0, 1)
+        if self.options.sees == "difference" and difference is not None:
+            seen_N3 = (difference + 1) / 2
         side = self.options.input_size
-        small_N3 = F.interpolate(seen.flatten(0, 1), (side, side), mode="area")
-        raw_N4 = self.regress(self.trunk(small_N3)).float()
-        return {"box": squash(raw_N4, self.options).unflatten(0, frame.shape[:2])}
+        small_N3 = F.interpolate(seen_N3, (side, side), mode="area")
+        box_N4 = squash(self.regress(self.trunk(small_N3)).float(), self.options)
+        if self.options.anchor == "difference" and difference is not None:
+            with torch.autocast(difference.device.type, enabled=False):
+                centre_N2 = (box_N4[:, 2:] + centroid(difference)).clamp(-1, 1)
+            box_N4 = torch.cat((box_N4[:, :2], centre_N2), dim=1)
+        return {"box": box_N4.unflatten(0, frame.shape[:2])}
