@@ -343,7 +343,7 @@ def data_render(
 def main() -> None:
     """Entry point: expected errors as one block with their exit code, after their traceback if asked for."""
     try:
-        app()
+        app(prog_name="poserep")
     except PoserepError as error:
         if os.environ.get("POSEREP_DEBUG"):
             traceback.print_exc()
