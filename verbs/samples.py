@@ -40,8 +40,10 @@ def write_samples(session: Session, test: Draw, pose_test: Tensor | None, regres
 
 
 def pick(draw: Draw, count: int) -> tuple[Draw, Array]:
-    """Frames spread over a draw, off the clips' very beginnings."""
-    rows = (every_kth(len(draw.clip), count) + len(draw.clip) // (2 * count)) % len(draw.clip)
+    """Frames spread over a draw, off the clips' very beginnings, each a clip further on so that cameras differ."""
+    total, clip_length = len(draw.clip), int((draw.clip[:, 0] == draw.clip[0, 0]).sum())
+    spread = every_kth(total, count)
+    rows = (spread + total // (2 * count) + clip_length * np.arange(len(spread))) % total
     return Draw(draw.clip[rows], draw.frame[rows]), rows
 
 
