@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -32,6 +33,7 @@ Kind = Literal[
     "decoder",
     "loss",
     "head",
+    "executor",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -72,6 +74,7 @@ class Context:
 
 Names = tuple[str, ...]
 Declared = Names | Callable[[Any], Names]
+Example = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class Component:
             the labels that it has.
         roles: Of a sampler, the roles that it draws; of a loss, those that it needs.
         facts: Numbers about itself that other components need, see `Context`.
+        example: Options with which the conformance kit builds it: small, and what it cannot do without. Or a function
+            that writes the files it needs into a folder, and returns the options that name them.
         api: The API level that it was written for.
     """
 
@@ -100,6 +105,7 @@ class Component:
     writes: Declared = ()
     roles: Declared = ()
     facts: Callable[[Any], Mapping[str, int]] = lambda _options: {}
+    example: Example = field(default_factory=dict)
     api: int = API_LEVEL
 
 
@@ -230,4 +236,38 @@ class Loss(Protocol):
 
     def __call__(self, **fields: Tensor) -> Tensor:
         """Mean over this process's tuples, a scalar; the processes' values are averaged."""
+        ...
+
+
+# ---------------------------------------------------------------- studies
+
+
+class Task(Protocol):
+    """One job that an executor has taken, as a `concurrent.futures.Future`."""
+
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        ...
+
+    def result(self) -> object:
+        """Wait for its end; what it returned, or raise what it raised."""
+        ...
+
+    def cancel(self) -> object:
+        """Keep it from starting, or stop it, if that is possible."""
+        ...
+
+
+class Executor(Protocol):
+    """Where the jobs of a study run. Jobs hand over everything by folders, so any machine that sees them will do."""
+
+    slots: int
+    """How many jobs may run at a time."""
+
+    def submit(self, job: Callable[..., object], *arguments: object) -> Task:
+        """Start a job: a function of a module, with arguments that can be pickled."""
+        ...
+
+    def close(self) -> None:
+        """Give back processes and machines; running jobs are asked to stop as by Ctrl-C."""
         ...

@@ -26,10 +26,10 @@ from ..core.images import resized
 from ..core.interfaces import Array, Draw, Roles
 from ..core.pipeline import Model
 from ..core.probe import Regressor
-from ..core.regressor_file import load_regressor, read_about, skeleton_of
 from ..core.skeleton import Skeleton
 from .footage import open_footage
 from .overlay import display_size, overlay
+from .regressor_file import load_regressor, read_about, skeleton_of
 from .samples import as_bytes
 from .session import open_model
 from .video_io import pictures_at, video_writer

@@ -26,7 +26,7 @@ from ..core.interfaces import Draw
 from ..core.measurement import Measurement, Protocol, write_measurements
 from ..core.pipeline import Model, Pipeline
 from ..core.probe import Regressor, build_head, collect, errors, every_kth, fit_regressor, frames_of
-from ..core.regressor_file import describe, save_regressor
+from .regressor_file import describe, save_regressor
 from .samples import write_samples
 from .session import Session, initial_model
 

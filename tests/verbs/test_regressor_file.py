@@ -7,8 +7,8 @@ import torch
 from poserep.core.compose import Composition, compose
 from poserep.core.errors import ConfigError, DataError
 from poserep.core.probe import Regressor, Standard, build_head
-from poserep.core.regressor_file import describe, load_regressor, read_about, save_regressor, skeleton_of
 from poserep.core.skeleton import HUMAN36M_17
+from poserep.verbs.regressor_file import describe, load_regressor, read_about, save_regressor, skeleton_of
 
 FEATURES, OUTPUTS = 96, 51
 

@@ -16,15 +16,15 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from .checkpoint import write_whole
-from .compose import Composition
-from .config import Chosen, choose
-from .errors import ConfigError, DataError
-from .interfaces import Context
-from .probe import Regressor, Standard
-from .recipe import Source
-from .registry import Registry
-from .skeleton import Skeleton
+from ..core.checkpoint import write_whole
+from ..core.compose import Composition
+from ..core.config import Chosen, choose
+from ..core.errors import ConfigError, DataError
+from ..core.interfaces import Context
+from ..core.probe import Regressor, Standard
+from ..core.recipe import Source
+from ..core.registry import Registry
+from ..core.skeleton import Skeleton
 
 FOLDER = "regressor"
 STATISTICS = ("features", "poses")
