@@ -11,13 +11,14 @@ import poserep
 
 ROOT = Path(poserep.__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-MAX_FUNCTION, MAX_FILE, MAX_CORE = 50, 300, 2500
+PARTS = ("core", "plugins", "testing", "verbs")
+MAX_FUNCTION, MAX_FILE, MAX_CORE, MAX_STUDY = 50, 300, 2500, 1000
 
 
 def sources() -> list[Path]:
     """Every module of the package."""
     return sorted(
-        [*ROOT.glob("*.py"), *(path for part in ("core", "plugins", "verbs") for path in (ROOT / part).rglob("*.py"))]
+        [*ROOT.glob("*.py"), *(path for part in PARTS for path in (ROOT / part).rglob("*.py"))]
     )
 
 
@@ -69,6 +70,11 @@ def test_core_keeps_to_its_budget_of_code() -> None:
     assert sum(lines.values()) <= MAX_CORE, lines
 
 
+def test_the_engine_of_studies_keeps_to_its_own_budget() -> None:
+    lines = {name(path): code_lines(path) for path in (ROOT / "core" / "study").glob("*.py")}
+    assert sum(lines.values()) <= MAX_STUDY, lines
+
+
 def test_lines_of_code_are_counted_without_prose(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text(
@@ -107,7 +113,7 @@ def test_no_check_is_switched_off_in_the_text() -> None:
 def test_the_declared_packages_are_the_folders_on_disk() -> None:
     folders = {
         ".".join(("poserep", *path.parent.relative_to(ROOT).parts))
-        for part in ("core", "plugins", "verbs")
+        for part in PARTS
         for path in (ROOT / part).rglob("__init__.py")
     }
     assert set(PYPROJECT["tool"]["setuptools"]["packages"]) == folders | {"poserep"}

@@ -1,0 +1,1 @@
+"""The conformance kit: what every part must keep to, whatever it does."""
