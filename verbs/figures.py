@@ -73,7 +73,7 @@ def error_chart(lines: Sequence[Line], unit: str, key: str, label: str) -> Html:
         axes.set_xlabel("labelled frames that the regressor saw")
         axes.set_ylabel(unit)
 
-    return _draw(plot, (350, 220), key, label)
+    return draw(plot, (350, 220), key, label)
 
 
 def term_chart(lines: Sequence[Line], key: str, label: str) -> Html:
@@ -88,7 +88,7 @@ def term_chart(lines: Sequence[Line], key: str, label: str) -> Html:
         axes.set_ylim(*_limits([line.y for line in lines]))
         axes.locator_params(nbins=4)
 
-    return _draw(plot, (260, 150), key, label)
+    return draw(plot, (260, 150), key, label)
 
 
 def smooth(values_N: Array) -> Array:
@@ -109,7 +109,7 @@ def _limits(values: Sequence[Sequence[float]]) -> tuple[float, float]:
     return float(low - room), float(high + room)
 
 
-def _draw(plot: Callable[[Axes], None], size: tuple[int, int], key: str, label: str) -> Html:
+def draw(plot: Callable[[Axes], None], size: tuple[int, int], key: str, label: str) -> Html:
     """What ``plot`` draws on bare axes of a size in px, as SVG; ``key`` is the prefix of its ids on the page."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
