@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -16,6 +19,8 @@ from rich.table import Table
 from .errors import ConfigError, PoserepError
 
 Item = TypeVar("Item")
+Cells = tuple[str, Sequence[str], Sequence[Sequence[str]], str]
+"""A table: its title, columns, rows, caption."""
 log = logging.getLogger("poserep")
 
 LOG_EVERY_S = 10.0
@@ -43,11 +48,19 @@ def note(text: str) -> None:
 
 def show_json(value: Any) -> None:
     """Print a value as JSON, for ``--json``."""
-    out().print(json.dumps(value, indent=2), markup=False)
+    out().file.write(f"{json.dumps(value, indent=2)}\n")  # by `print` a long schema takes a quarter of a second
 
 
 def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> None:
     """Print a table; numbers (columns whose cells all start with a digit or sign) are right-aligned."""
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:  # a pipe or a file: do not fold at 80 columns
+        console = Console(highlight=False, emoji=False, width=160)
+    console.print(make_table(title, columns, rows, caption))
+
+
+def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> Table:
+    """What `show_table` prints."""
     cells = [list(row) for row in rows]
     table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left", box=None)
     for index, column in enumerate(columns):
@@ -55,10 +68,19 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in cells:
         table.add_row(*(escape(cell) for cell in row))
-    console = Console(highlight=False, emoji=False)
-    if not console.is_terminal:  # a pipe or a file: do not fold at 80 columns
-        console = Console(highlight=False, emoji=False, width=160)
-    console.print(table)
+    return table
+
+
+@contextmanager
+def live_table(draw: Callable[[], Cells]) -> Iterator[None]:
+    """Show a table that is drawn anew twice a second, on a terminal; nothing elsewhere."""
+    if not err().is_terminal:
+        yield
+        return
+    console = Console(file=sys.stderr, highlight=False, emoji=False)  # this stream, whatever a job does to it
+    options: dict[str, Any] = {"refresh_per_second": 2, "redirect_stdout": False, "redirect_stderr": False}
+    with Live(console=console, get_renderable=lambda: make_table(*draw()), **options):
+        yield
 
 
 def show_error(error: PoserepError) -> None:

@@ -138,6 +138,6 @@ def fit_regressor(head: nn.Module, x_NF: Tensor, pose_NJ3: Tensor, options: Prob
     return Regressor(head, features, poses, pose_NJ3.shape[1]).eval()
 
 
-def errors(predicted_NJ3: Tensor, true_NJ3: Tensor) -> dict[str, float]:
-    """Mean of each pose metric over the frames, mm."""
-    return {name: float(metric(predicted_NJ3, true_NJ3).mean()) for name, metric in METRICS.items()}
+def frame_errors(predicted_NJ3: Tensor, true_NJ3: Tensor) -> dict[str, Tensor]:
+    """Each pose metric of every frame, (N,) in mm."""
+    return {name: metric(predicted_NJ3, true_NJ3) for name, metric in METRICS.items()}

@@ -2,8 +2,9 @@
 
 The trained method stands beside the mean pose of the labelled frames and the same network at its random start,
 under one protocol. Regressors are fitted on training subjects alone; the test split is read once, at the end.
+The pieces take features, not networks, so that the stages of a study fit other regressors without them.
 
-Axes: N frames, J joints.
+Axes: N frames, F features, J joints.
 """
 
 from __future__ import annotations
@@ -21,17 +22,33 @@ from ..core.checkpoint import complete_checkpoints
 from ..core.compose import Composition
 from ..core.console import note
 from ..core.errors import DataError
-from ..core.geometry import box_contains, box_coverage, box_iou
-from ..core.interfaces import Draw
+from ..core.interfaces import Clip, Draw
 from ..core.measurement import Measurement, Protocol, write_measurements
-from ..core.pipeline import Model, Pipeline
-from ..core.probe import Regressor, build_head, collect, errors, every_kth, fit_regressor, frames_of
+from ..core.pipeline import Pipeline
+from ..core.probe import Regressor, build_head, collect, every_kth, fit_regressor, frame_errors, frames_of
+from ..core.skeleton import Skeleton
+from ..core.study.results import MEAN, RANDOM, TRAINED, Outcome
 from .regressor_file import describe, save_regressor
 from .samples import write_samples
+from .scene import measure_scene
 from .session import Session, initial_model
 
-SCENE_FRAMES = 600  # frames on which boxes and masks are measured
-MASK_THRESHOLD = 0.5
+
+@dataclass(frozen=True, slots=True)
+class Poses:
+    """Poses (N, J, 3) in mm of the labelled training frames and of the test frames, and each test frame's sequence."""
+
+    train: Tensor
+    test: Tensor
+    sequences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Latents (N, F) of the labelled training frames and of the test frames."""
+
+    train: Tensor
+    test: Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +57,7 @@ class Pool:
 
     train: Draw
     test: Draw
-    pose_train: Tensor
-    pose_test: Tensor
+    poses: Poses
 
 
 def probe(session: Session, split: str = "test") -> list[Measurement]:
@@ -55,38 +71,37 @@ def probe(session: Session, split: str = "test") -> list[Measurement]:
         DataError: If the dataset has no 3D poses or no such split.
     """
     composition, source = session.composition, session.source
-    if "pose" not in composition.labels:
-        raise DataError(
-            f"the dataset {composition.experiment.dataset.use!r} has no 3D poses to read off",
-            hint="`poserep predict` and `poserep swap` need no labels",
-        )
+    pool = open_pool(composition, source, split)
     ledger = Ledger(protocol_of(composition, source, split), session.run.folder)
     note(f"protocol  {ledger.protocol}")
-    pool = open_pool(composition, source, split)
-    mean_pose(ledger, pool, composition.experiment.probe.labels)
-    reader = Reader(composition, source, pool)
-    reader.fit(initial_model(composition).pipeline, "random encoder", ledger)
-    regressor = reader.fit(session.model.pipeline, "trained", ledger)
-    if split == "test":
-        keep(session, regressor, len(pool.pose_train))
-    measure_scene(ledger, session, pool.test)
+    pipelines = {RANDOM: initial_model(composition).pipeline, TRAINED: session.model.pipeline}
+    seen = {method: features(pipeline, composition, source, pool) for method, pipeline in pipelines.items()}
+    regressor = measure(ledger, composition, pool.poses, seen)
+    skeleton = source.dataset.skeleton
+    if split == "test" and skeleton is not None:
+        keep(session.run.folder, composition, skeleton, regressor, len(pool.poses.train))
+    ledger.add_scene(*measure_scene(composition, source, session.model.pipeline, pool.test))
     write_measurements(session.run.measurements if split == "test" else _aside(session, split), ledger.rows)
-    write_samples(session, pool.test, pool.pose_test, regressor)
+    write_samples(session, pool.test, pool.poses.test, regressor)
     return ledger.rows
 
 
-def keep(session: Session, regressor: Regressor, pool: int) -> None:
+def measure(ledger: Ledger, composition: Composition, poses: Poses, seen: Mapping[str, Features]) -> Regressor:
+    """The mean pose, then what can be read off each network's features; the regressor of the last of them."""
+    counts = composition.experiment.probe.labels
+    mean_pose(ledger, poses, counts)
+    return [read_off(ledger, method, composition, latents, poses) for method, latents in seen.items()][-1]
+
+
+def keep(folder: Path, composition: Composition, skeleton: Skeleton, regressor: Regressor, pool: int) -> None:
     """Save the regressor with the most labels for `poserep predict`, and what it was fitted on."""
-    composition, skeleton = session.composition, session.source.dataset.skeleton
-    if skeleton is None:
-        return
     counts = [len(every_kth(pool, count)) for count in composition.experiment.probe.labels]
     about = {
         "labels": max(counts),
         "dataset": composition.experiment.dataset.use,
-        "checkpoint": complete_checkpoints(session.run.folder)[-1].name,
+        "checkpoint": complete_checkpoints(folder)[-1].name,
     }
-    save_regressor(session.run.folder, regressor, describe(composition, skeleton) | about)
+    save_regressor(folder, regressor, describe(composition, skeleton) | about)
 
 
 def _aside(session: Session, split: str) -> Path:
@@ -108,11 +123,25 @@ def protocol_of(composition: Composition, source: Source, split: str) -> Protoco
 
 
 def open_pool(composition: Composition, source: Source, split: str) -> Pool:
-    """Labelled frames of the training split and all test frames, root-centred poses in mm."""
-    options = composition.experiment.probe
-    train = frames_of(source.dataset.clips, "train", options.stride)
-    test = frames_of(source.dataset.clips, split, options.test_stride)
-    return Pool(train, test, _poses(source, train), _poses(source, test))
+    """Labelled frames of the training split and all test frames, root-centred poses in mm.
+
+    Raises:
+        DataError: If the dataset has no 3D poses or no such split.
+    """
+    options, clips = composition.experiment.probe, source.dataset.clips
+    if "pose" not in composition.labels:
+        raise DataError(
+            f"the dataset {composition.experiment.dataset.use!r} has no 3D poses to read off",
+            hint="`poserep predict` and `poserep swap` need no labels",
+        )
+    train, test = frames_of(clips, "train", options.stride), frames_of(clips, split, options.test_stride)
+    sequences = tuple(sequence_of(clips[clip]) for clip in test.clip[:, 0])
+    return Pool(train, test, Poses(_poses(source, train), _poses(source, test), sequences))
+
+
+def sequence_of(clip: Clip) -> str:
+    """``SUBJECT/TAKE``, the same for all cameras; many datasets name their takes so already."""
+    return clip.take if clip.take.startswith(f"{clip.subject}/") else f"{clip.subject}/{clip.take}"
 
 
 def _poses(source: Source, draw: Draw) -> Tensor:
@@ -123,11 +152,12 @@ def _poses(source: Source, draw: Draw) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Collects measurements under one protocol."""
+    """Collects measurements under one protocol, and of pose errors also the means of each sequence."""
 
     protocol: Protocol
     run: Path
     rows: list[Measurement] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
 
     def add(self, method: str, labels: int, samples: int, values: Mapping[str, float], unit: str = "mm") -> None:
         """Add several values of one method."""
@@ -135,89 +165,58 @@ class Ledger:
             one = Measurement(name, method, value, unit, samples, labels, self.protocol, str(self.run))
             self.rows.append(one)
 
+    def add_scene(self, values: Mapping[str, float], frames: int) -> None:
+        """Add what was measured of the trained network's boxes and masks."""
+        self.add(TRAINED, 0, frames, values, unit="")
 
-def mean_pose(ledger: Ledger, pool: Pool, counts: Sequence[int]) -> None:
+    def add_poses(self, method: str, labels: int, predicted: Tensor, poses: Poses) -> None:
+        """Add the errors of predicted test poses (N, J, 3)."""
+        found = frame_errors(predicted, poses.test)
+        means = {name: float(values.mean()) for name, values in found.items()}
+        self.add(method, labels, len(predicted), means)
+        if any((one.method, one.labels) == (method, labels) for one in self.outcomes):
+            return  # two counts may both come to the whole pool
+        for name, values in found.items():
+            sequences = sequence_means(values, poses.sequences)
+            self.outcomes.append(Outcome(method, name, "mm", labels, means[name], len(predicted), sequences))
+
+
+def sequence_means(values_N: Tensor, sequences: Sequence[str]) -> dict[str, float]:
+    """Mean of the frames of each sequence."""
+    names, rows = np.unique(np.array(sequences), return_inverse=True)
+    totals = np.bincount(rows, weights=values_N.double().numpy())
+    return dict(zip(names.tolist(), (totals / np.bincount(rows)).tolist(), strict=True))
+
+
+def mean_pose(ledger: Ledger, poses: Poses, counts: Sequence[int]) -> None:
     """What one gets without looking: the mean of the labelled poses."""
     for count in counts:
-        rows = every_kth(len(pool.pose_train), count)
-        mean = pool.pose_train[rows].mean(dim=0, keepdim=True).expand_as(pool.pose_test)
-        ledger.add("mean pose", len(rows), len(mean), errors(mean, pool.pose_test))
+        rows = every_kth(len(poses.train), count)
+        mean = poses.train[rows].mean(dim=0, keepdim=True).expand_as(poses.test)
+        ledger.add_poses(MEAN, len(rows), mean, poses)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Reads features and poses of one experiment's frames."""
+def features(pipeline: Pipeline, composition: Composition, source: Source, pool: Pool) -> Features:
+    """The latents that the probe reads, side by side, of all frames of the pool."""
+    fields = composition.experiment.probe.fields
 
-    composition: Composition
-    source: Source
-    pool: Pool
+    def read(draw: Draw) -> Tensor:
+        found = collect(pipeline, source, draw, fields)
+        return torch.cat([found[name].flatten(1) for name in fields], dim=1)
 
-    def fit(self, pipeline: Pipeline, method: str, ledger: Ledger) -> Regressor:
-        """Fit and measure a regressor at each label count; returns the one with the most labels."""
-        options, seed = self.composition.experiment.probe, self.composition.experiment.training.seed
-        x_train = features(pipeline, self.source, self.pool.train, options.fields)
-        x_test = features(pipeline, self.source, self.pool.test, options.fields)
-        pose_train, pose_test = self.pool.pose_train, self.pool.pose_test
-        regressors: dict[int, Regressor] = {}
-        for count in options.labels:
-            rows = every_kth(len(x_train), count)
-            torch.manual_seed(seed)
-            head = build_head(self.composition, x_train.shape[1], pose_train[0].numel())
-            regressor = fit_regressor(head, x_train[rows], pose_train[rows], options, seed)
-            with torch.no_grad():
-                ledger.add(method, len(rows), len(x_test), errors(regressor(x_test), pose_test))
-            regressors[len(rows)] = regressor
-        return regressors[max(regressors)]
+    return Features(read(pool.train), read(pool.test))
 
 
-def features(pipeline: Pipeline, source: Source, draw: Draw, fields: Sequence[str]) -> Tensor:
-    """The named latents side by side, (N, F)."""
-    found = collect(pipeline, source, draw, fields)
-    return torch.cat([found[name].flatten(1) for name in fields], dim=1)
-
-
-def measure_scene(ledger: Ledger, session: Session, test: Draw) -> None:
-    """How well box and mask fit the subject, where the dataset knows."""
-    labels = session.composition.labels
-    drawn = {name for wire in session.composition.wires for name in wire.writes}
-    rows = every_kth(len(test.clip), SCENE_FRAMES)
-    few = Draw(test.clip[rows], test.frame[rows])
-    values: dict[str, Tensor] = {}
-    if "true_box" in labels:
-        found = collect(session.model.pipeline, session.source, few, ("box", "true_box"), until="detector")
-        values |= box_values(found["box"], found["true_box"])
-    if "true_mask" in labels and "mask" in drawn:
-        fields = ("mask", "true_mask", "redrawn", "frame", "background")
-        values |= mask_values(collect(session.model.pipeline, session.source, few, fields, until=""))
-    ledger.add("trained", 0, len(rows), {name: float(value.nanmean()) for name, value in values.items()}, unit="")
-
-
-def box_values(box: Tensor, truth: Tensor) -> dict[str, Tensor]:
-    """Centre inside, share of the true box covered, intersection over union: (N,) each."""
-    return {
-        "centre inside": box_contains(box, truth[:, 2:]).float(),
-        "box coverage": box_coverage(box, truth),
-        "box IoU": box_iou(box, truth),
-    }
-
-
-def mask_values(found: dict[str, Tensor]) -> dict[str, Tensor]:
-    """IoU of the thresholded mask, and the foreground's L1 of the redrawn frame and of the background alone."""
-    mask, truth = found["mask"] > MASK_THRESHOLD, found["true_mask"] > MASK_THRESHOLD
-    union = (mask | truth).flatten(1).sum(1).clamp(min=1)
-    area = truth.flatten(1).sum(1).clamp(min=1) * 3
-
-    def foreground_l1(image: Tensor) -> Tensor:
-        return ((image - found["frame"]).abs() * truth).flatten(1).sum(1) / area
-
-    return {
-        "mask IoU": (mask & truth).flatten(1).sum(1) / union,
-        "foreground L1": foreground_l1(found["redrawn"]),
-        "foreground L1, background alone": foreground_l1(found["background"]),
-    }
-
-
-def box_iou_of(model: Model, source: Source, draw: Draw) -> float:
-    """Mean IoU of the detector's boxes with the true ones, for counting steps until the subject is found."""
-    found = collect(model.pipeline, source, draw, ("box", "true_box"), until="detector")
-    return float(box_iou(found["box"], found["true_box"]).nanmean())
+def read_off(ledger: Ledger, method: str, composition: Composition, seen: Features, poses: Poses) -> Regressor:
+    """Fit and measure a regressor at each label count; returns the one with the most labels."""
+    options, seed = composition.experiment.probe, composition.experiment.training.seed
+    regressors: dict[int, Regressor] = {}
+    for count in options.labels:
+        rows = every_kth(len(seen.train), count)
+        torch.manual_seed(seed)
+        head = build_head(composition, seen.train.shape[1], poses.train[0].numel())
+        regressor = fit_regressor(head, seen.train[rows], poses.train[rows], options, seed)
+        with torch.no_grad():
+            ledger.add_poses(method, len(rows), regressor(seen.test), poses)
+        regressors[len(rows)] = regressor
+    return regressors[max(regressors)]

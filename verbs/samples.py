@@ -6,7 +6,9 @@ Axes: N sample frames, S swapped frames, M skeletons, 3 H W images as uint8.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,16 +29,34 @@ def as_bytes(image: Tensor) -> Array:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()
 
 
-def write_samples(session: Session, test: Draw, pose_test: Tensor | None, regressor: Regressor | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Test frames whose poses are drawn: their rows (M,) in the test frames, latents (M, F), pictures (M, 3, H, W)."""
+
+    rows: Array
+    latents: Tensor
+    frames: Array
+
+
+def write_samples(session: Session, test: Draw, pose_test: Tensor, regressor: Regressor) -> None:
     """Draw a few held-out frames, their boxes, masks, redrawn frames, swaps and skeletons, and keep them."""
+    arrays = pictures(session, test) | skeletons(shown(session, test), pose_test, regressor)
+    save_samples(session.run.samples, arrays)
+
+
+def pictures(session: Session, test: Draw) -> dict[str, Array]:
+    """What of the samples needs no poses."""
     arrays = strips(session, test)
     if "redrawn" in arrays:
         arrays |= swap_grid(session, test, SWAPPED)
-    if pose_test is not None and regressor is not None:
-        arrays |= skeletons(session, test, pose_test, regressor)
-    temporary = session.run.samples.with_name(f".samples.{os.getpid()}.npz")
+    return arrays
+
+
+def save_samples(path: Path, arrays: Mapping[str, Array]) -> None:
+    """Write samples, through a temporary file."""
+    temporary = path.with_name(f".samples.{os.getpid()}.npz")
     np.savez_compressed(temporary, allow_pickle=False, **arrays)
-    temporary.replace(session.run.samples)
+    temporary.replace(path)
 
 
 def pick(draw: Draw, count: int) -> tuple[Draw, Array]:
@@ -94,16 +114,23 @@ def swap_grid(session: Session, draw: Draw, count: int) -> dict[str, Array]:
 
 
 @torch.no_grad()
-def skeletons(session: Session, test: Draw, pose_test: Tensor, regressor: Regressor) -> dict[str, Array]:
-    """True and predicted poses of a few frames, mm."""
+def shown(session: Session, test: Draw) -> Shown:
+    """A few test frames and their latents."""
     few, rows = pick(test, SKELETONS)
     record = _record(session, few, "encoder")
     fields = session.composition.experiment.probe.fields
-    predicted = regressor(torch.cat([record[name][:, 0].flatten(1) for name in fields], dim=1))
-    truth = pose_test[torch.from_numpy(rows)]
+    latents = torch.cat([record[name][:, 0].flatten(1) for name in fields], dim=1)
+    return Shown(rows, latents, as_bytes(record["frame"][:, 0]))
+
+
+@torch.no_grad()
+def skeletons(few: Shown, pose_test: Tensor, regressor: Regressor) -> dict[str, Array]:
+    """True and predicted poses of a few frames, mm."""
+    predicted = regressor(few.latents)
+    truth = pose_test[torch.from_numpy(few.rows)]
     return {
         "pose_true": truth.numpy(),
         "pose_predicted": predicted.numpy(),
-        "pose_frame": as_bytes(record["frame"][:, 0]),
+        "pose_frame": few.frames,
         "pose_error": n_mpjpe(predicted, truth).numpy(),
     }

@@ -24,16 +24,32 @@ def plugin(kind: str, name: str, more: str = "") -> str:
     return PLUGIN.format(kind=kind, name=name, more=more)
 
 
-def install(folder: Path, package: str, manifest: str, **modules: str) -> Path:
-    """Write a package and the metadata by which an installer would declare it; ``folder`` must be on the path."""
-    home = folder / package
+def install(folder: Path, package: str, manifest: str | bytes | None, **modules: str) -> Path:
+    """Write a package and the metadata by which an installer would declare it; ``folder`` must be on the path.
+
+    Args:
+        folder: Where packages are installed.
+        package: Its import name, dotted for one inside another; the distribution's name has hyphens in place of both.
+        manifest: Its ``registry.toml``; None for a package without one.
+        **modules: Source by name; ``__init__`` is empty if not given.
+    """
+    home = folder.joinpath(*package.split("."))
     home.mkdir(parents=True)
-    (home / "__init__.py").touch()
-    (home / "registry.toml").write_text(manifest, encoding="utf-8")
-    for name, source in modules.items():
+    for name, source in ({"__init__": ""} | modules).items():
         (home / f"{name}.py").write_text(source, encoding="utf-8")
-    about = folder / f"{package}-1.0.dist-info"
+    if manifest is not None:
+        (home / "registry.toml").write_bytes(manifest if isinstance(manifest, bytes) else manifest.encode())
+    name = package.replace(".", "-").replace("_", "-")
+    about = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n", encoding="utf-8")
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="utf-8")
     (about / "entry_points.txt").write_text(f"[poserep.plugins]\n{package} = {package}\n", encoding="utf-8")
     return home
+
+
+def install_many(folder: Path, count: int) -> None:
+    """Write so many packages of one loss each, ``many_000`` and on; each is imported alone."""
+    for number in range(count):
+        package = f"many_{number:03}"
+        manifest = f'api = 1\n[loss.{package}]\nmodule = "{package}.own"\nsummary = "One of many"\n'
+        install(folder, package, manifest, own=plugin("loss", package, "reads=('variant',)"))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from poserep.core.compose import Composition, compose
+from poserep.core.fields import Field
 from poserep.core.hookspecs import hookimpl
 from poserep.core.interfaces import Array, Clip, Component, Context, Options
 from poserep.core.registry import Entry, Registry
@@ -15,6 +16,7 @@ from poserep.core.skeleton import HUMAN36M_17
 
 MODULE = "poserep.tests.fakes.toy"
 PARTS = ("dataset.toy", "encoder.toy", "loss.toy", "loss.nan", "loss.adversary", "loss.needs_depth", "corruption.late")
+DEPTH = Field("fakes:depth", "B T", "1", "which frame of the clip")
 RECIPE = """name = "toy"
 crop_size = 8
 
@@ -112,7 +114,7 @@ def poserep_register(register: Callable[[Component], None]) -> None:
 def registry(*extra: Entry) -> Registry:
     """What ships, and the toys."""
     toys = [Entry(*key.split("."), module=MODULE, summary="A toy", package="fakes") for key in PARTS]
-    return Registry((*toys, *extra), installed=())
+    return Registry((*toys, *extra), installed=(), fields=[DEPTH])
 
 
 def toy(folder: Path, *sets: str, text: str = RECIPE, uses: tuple[str, ...] = ()) -> Composition:
