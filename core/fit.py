@@ -47,6 +47,7 @@ class State:
     optimizers: dict[str, torch.optim.Optimizer]
     step: int = 0
     wrapped: Any = field(default=None, repr=False)
+    precision: Any = field(default=None, repr=False)
 
 
 def learning_rate(step: int, steps: int, training: Training) -> float:
@@ -76,12 +77,13 @@ def make_state(composition: Composition, fabric: Fabric) -> State:
     groups = {role: list(module.parameters()) for role, module in model.adversaries().items()}
     theirs = {id(parameter) for group in groups.values() for parameter in group}
     own = [p for p in model.parameters() if id(p) not in theirs and p.requires_grad]
-    main = torch.optim.Adam(own, lr=training.learning_rate, fused=True)
+    fused = training.precision != "16-mixed"  # a fused optimiser unscales gradients itself: they could not be clipped
+    main = torch.optim.Adam(own, lr=training.learning_rate, fused=fused)
     wrapped, main = fabric.setup(model, main)
     optimizers = {"main": main}
     for role, group in groups.items():
-        optimizers[role] = fabric.setup_optimizers(torch.optim.Adam(group, lr=training.learning_rate, fused=True))
-    return State(model, optimizers, wrapped=wrapped)
+        optimizers[role] = fabric.setup_optimizers(torch.optim.Adam(group, lr=training.learning_rate, fused=fused))
+    return State(model, optimizers, wrapped=wrapped, precision=fabric.strategy.precision)
 
 
 def fit(composition: Composition, source: Source, fabric: Fabric, state: State) -> Iterator[Step]:

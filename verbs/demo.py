@@ -21,7 +21,7 @@ from .session import open_session, use_threads
 from .train import Machine, train
 
 RECIPE = "temporal"
-WARM_STEPS, TIMED_STEPS = 10, 30
+WARM_STEPS, TIMED_STEPS = 30, 40
 MEASURING_S = 40.0  # probing and pictures, on two cores
 HEADROOM = 0.95  # machines slow down, too
 LEAST_STEPS = 50
@@ -73,7 +73,7 @@ def steps_within(budget_s: float, composition: Composition, begin: float) -> int
         seconds.append(step.seconds)
         if step.index == WARM_STEPS + TIMED_STEPS:
             break
-    typical = 1.1 * float(torch.tensor(seconds[WARM_STEPS:]).quantile(0.1))  # the first steps are the slowest
+    typical = float(torch.tensor(seconds[WARM_STEPS:]).quantile(0.25))  # the first steps are slower than the rest
     left = (budget_s - (time.monotonic() - begin) - MEASURING_S) * HEADROOM
     steps = int(left / typical)
     if steps < LEAST_STEPS:

@@ -96,9 +96,9 @@ HAIR = ((0.10, 0.08, 0.07), (0.28, 0.17, 0.10), (0.52, 0.33, 0.16), (0.86, 0.70,
 LEGWEAR = ((0.16, 0.22, 0.38), (0.15, 0.15, 0.17), (0.62, 0.54, 0.40), (0.36, 0.38, 0.30), (0.33, 0.20, 0.17))
 
 
-def _hue(rng: np.random.Generator, low: float, high: float) -> Colour:
-    """A clear colour: random hue, moderate saturation, value between the bounds."""
-    hue, grey, value = rng.random(), rng.uniform(0.1, 0.45), rng.uniform(low, high)
+def _hue(rng: np.random.Generator, low: float, high: float, pale: tuple[float, float] = (0.1, 0.45)) -> Colour:
+    """A colour of random hue: share of white between the bounds ``pale``, value between ``low`` and ``high``."""
+    hue, grey, value = rng.random(), rng.uniform(*pale), rng.uniform(low, high)
     wheel = np.clip(np.abs((hue * 6 + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
     return tuple(float(c) for c in value * (grey + (1 - grey) * wheel))
 
@@ -112,7 +112,8 @@ def _pick(rng: np.random.Generator, palette: Sequence[Colour]) -> Colour:
 def _tints(rng: np.random.Generator, outfit: Outfit) -> dict[str, Colour]:
     """Colour of every tint named in the table of parts."""
     skin, hair, legwear = _pick(rng, SKIN), _pick(rng, HAIR), _pick(rng, LEGWEAR)
-    shirt, panel, shoes, bright = _hue(rng, 0.55, 0.95), _hue(rng, 0.7, 1.0), _hue(rng, 0.2, 0.9), _hue(rng, 0.6, 0.9)
+    shirt, shoes, bright = _hue(rng, 0.4, 0.8), _hue(rng, 0.2, 0.9), _hue(rng, 0.6, 0.9)
+    panel = _hue(rng, 0.9, 1.0, pale=(0.7, 1.0))
     long_sleeves, shorts = rng.random() < 0.4, rng.random() < 0.25
     tints = {
         "skin": skin,

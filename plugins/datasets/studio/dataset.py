@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ....core.camera import Camera
     from .scenes import Scene
 
-DRAWING = 1  # goes up when the renderer draws other pixels, so that old caches are not used
+DRAWING = 2  # goes up when the renderer draws other pixels, so that old caches are not used
 LABELS = ("pose", "pose_2d", "true_box", "true_mask", "background")
 
 
@@ -162,4 +162,22 @@ def facts(options: StudioOptions) -> Mapping[str, int]:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Hand over the dataset."""
-    register(Component(kind="dataset", name="studio", options=StudioOptions, build=Studio, writes=LABELS, facts=facts))
+    register(
+        Component(
+            kind="dataset",
+            name="studio",
+            options=StudioOptions,
+            build=Studio,
+            writes=LABELS,
+            facts=facts,
+            example={
+                "subjects": 1,
+                "validation_subjects": 0,
+                "test_subjects": 1,
+                "actions": ("gait",),
+                "seconds": 1.0,
+                "cameras": 2,
+                "size": 32,
+            },
+        )
+    )

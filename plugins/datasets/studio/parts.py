@@ -68,6 +68,13 @@ def _side(side: str, sign: int) -> list[Part]:
     ]
 
 
+def _front(sign: int) -> Part:
+    """Half of the pale front that an open jacket shows: broad enough to tell front from back in 40 pixels' height."""
+    top = Anchor("spine", "thorax", 0.85, "chest", (sign * 50, 0, 54))
+    bottom = Anchor("pelvis", "spine", 0.6, "chest", (sign * 48, 0, 54))
+    return Part("panel", "torso", (top, bottom), (74, 70))
+
+
 PARTS: tuple[Part, ...] = (
     *_side("right", -1),
     *_side("left", +1),
@@ -77,15 +84,8 @@ PARTS: tuple[Part, ...] = (
     Part(
         "shirt", "limb", (Anchor("thorax", "right_shoulder", 0.82), Anchor("thorax", "left_shoulder", 0.82)), (63, 63)
     ),
-    Part(
-        "panel",
-        "torso",
-        (
-            Anchor("spine", "thorax", 0.8, "chest", (0, 0, 60)),
-            Anchor("spine", "thorax", 0.1, "chest", (0, 0, 62)),
-        ),
-        (66, 58),
-    ),
+    _front(-1),
+    _front(+1),
     Part("skin", "limb", (Anchor("thorax", "neck"), Anchor("thorax", "neck", 0.8, "head", (0, 0, -18))), (54, 50)),
     Part(
         "skin",
