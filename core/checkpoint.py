@@ -67,7 +67,8 @@ def save(run: Path, state: State) -> Path:
 
     def fill(temporary: Path) -> None:
         save_file(_contiguous(state.model.state_dict()), temporary / "model.safetensors")
-        about: dict[str, Any] = {"step": state.step, "optimizers": {}}
+        precision = state.precision.state_dict()  # of 16-mixed the scale of the gradients, else empty
+        about: dict[str, Any] = {"step": state.step, "optimizers": {}, "precision": precision}
         for name, optimizer in state.optimizers.items():
             tensors, scalars = split_state(optimizer.state_dict()["state"])
             save_file(_contiguous(tensors), temporary / f"optimizer-{name}.safetensors")
@@ -103,6 +104,8 @@ def load(run: Path, state: State) -> bool:
         whole["state"] = join_state(tensors, about["optimizers"][name])
         lay_out(whole["state"], [p for group in optimizer.param_groups for p in group["params"]])
         optimizer.load_state_dict(whole)
+    if about.get("precision"):
+        state.precision.load_state_dict(about["precision"])
     state.step = about["step"]
     return True
 

@@ -18,18 +18,24 @@ from ..core.registry import Registry
 VIDEO = "video"
 KEPT = ("height", "crop_x", "crop_y")
 """What a run trained on video passes on to the video that it is shown."""
+Seconds = tuple[float | None, float | None]
+"""From where to where one looks; None where it was not said."""
 
 
-def open_footage(composition: Composition, video: Path, registry: Registry | None = None) -> tuple[Source, Chosen]:
+def open_footage(
+    composition: Composition, video: Path, registry: Registry | None = None, seconds: Seconds = (None, None)
+) -> tuple[Source, Chosen]:
     """The video as a source for the run's pipeline, and the video dataset with its options.
 
     Args:
         composition: The run's plan.
         video: A file, or a folder of them.
         registry: Which plugins there are.
+        seconds: Which part to look at; where nothing is said, of a file that the run was trained on the part that it
+            was trained on, of others all.
 
     Raises:
-        ConfigError: If the run's stages read a label that no video has.
+        ConfigError: If the run's stages read a label that no video has, or the seconds are out of order.
         DataError: If the video cannot be read.
     """
     if not video.exists():
@@ -39,12 +45,26 @@ def open_footage(composition: Composition, video: Path, registry: Registry | Non
     part, context = composition.parts["dataset"], composition.context
     trained = None if part.component.name == VIDEO else part.component.build(part.options, context)
     kept = part.options.model_dump() if trained is None else {"height": trained.frame_size[0]}
-    options = {name: kept[name] for name in KEPT if name in kept}
+    options = {name: kept[name] for name in KEPT if name in kept} | part_of(video, kept, seconds)
     chosen = resolved("dataset", VIDEO, {"path": str(video), **options}, registry)
     dataset = chosen.component.build(chosen.options, context)
     if trained is not None:
         tell_squeeze(dataset, trained)
     return Source(dataset, background_for(composition, registry), frozenset({"background"})), chosen
+
+
+def part_of(video: Path, kept: dict[str, Any], seconds: Seconds) -> dict[str, float]:
+    """``start_s`` and ``end_s`` for the video: as told, or as trained on if the run knows this file."""
+    start_s, end_s = seconds
+    if start_s is None and end_s is None and "path" in kept:
+        trained, shown = (path.expanduser().resolve() for path in (Path(kept["path"]), video))
+        if trained in (shown, shown.parent):
+            start_s, end_s = kept["start_s"], kept["end_s"]
+            if start_s or end_s is not None:
+                until = "the end" if end_s is None else f"{end_s:g} s"
+                note(f"time  from {start_s:g} s to {until}, as trained; --start 0 looks at all")
+    found = {"start_s": start_s, "end_s": end_s}
+    return {name: float(value) for name, value in found.items() if value is not None}
 
 
 def check_labels(composition: Composition) -> None:

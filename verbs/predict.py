@@ -27,11 +27,12 @@ from ..core.interfaces import Array, Draw, Roles
 from ..core.pipeline import Model
 from ..core.probe import Regressor
 from ..core.skeleton import Skeleton
-from .footage import open_footage
+from .footage import Seconds, open_footage
 from .overlay import display_size, overlay
 from .regressor_file import load_regressor, read_about, skeleton_of
 from .samples import as_bytes
 from .session import open_model
+from .train import Machine, check_machine
 from .video_io import pictures_at, video_writer
 
 CHUNK = 32
@@ -59,6 +60,7 @@ class Watcher:
     model: Model
     source: Source
     reader: Reader | None
+    device: torch.device
 
     def watch(self, clip: int) -> Iterator[dict[str, Array]]:
         """What is found in each frame of a clip: `overlay` says under which names."""
@@ -71,18 +73,36 @@ class Watcher:
     @torch.no_grad()
     def _chunk(self, clip: int, frames: Array) -> dict[str, Array]:
         batch = self.source.read(Draw(np.full((len(frames), 1), clip), frames[:, None]))
-        record = self.model.pipeline(batch | {"roles": Roles(("frame",))})
-        found = {"box": record["box"][:, 0].float().numpy()}
+        moved = {name: value.to(self.device) for name, value in batch.items()}
+        record = self.model.pipeline(moved | {"roles": Roles(("frame",))})
+        found = {"box": record["box"][:, 0].float().cpu().numpy()}
         if "redrawn" in record:
             found["mask"] = as_bytes(record["mask"][:, 0, 0])
             found["redrawn"] = as_bytes(record["redrawn"][:, 0])
         if self.reader is not None:
-            latents: list[Tensor] = [record[name][:, 0].flatten(1) for name in self.reader.fields]
+            latents: list[Tensor] = [record[name][:, 0].flatten(1).cpu() for name in self.reader.fields]
             found["pose"] = self.reader.regressor(torch.cat(latents, dim=1)).numpy()
         return found
 
 
-def predict(run: Path, video: Path, output: Path | None, poses_from: Path | None) -> list[Path]:
+def device_of(accelerator: str) -> torch.device:
+    """Where the networks look at the frames: on CUDA where there is one, unless told otherwise.
+
+    Raises:
+        ConfigError: If there is no such accelerator here.
+    """
+    check_machine(Machine(accelerator=accelerator))
+    return torch.device("cuda" if accelerator != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def predict(
+    run: Path,
+    video: Path,
+    output: Path | None,
+    poses_from: Path | None,
+    accelerator: str = "auto",
+    seconds: Seconds = (None, None),
+) -> list[Path]:
     """Look at a video with a trained run, and write per clip an overlay ``.mp4``, an ``.npz`` and a ``.json``.
 
     Args:
@@ -90,18 +110,22 @@ def predict(run: Path, video: Path, output: Path | None, poses_from: Path | None
         video: A file, or a folder of them.
         output: Folder to write into; ``predict`` in the run folder if not given.
         poses_from: A probed run whose regressor reads the poses, where the run itself has none.
+        accelerator: ``auto``, ``cpu`` or ``cuda``.
+        seconds: From where to where; see `open_footage`.
 
     Returns:
         The files written.
 
     Raises:
-        ConfigError: If the run cannot look at a video, or another run's regressor does not fit it.
+        ConfigError: If the run cannot look at a video, another run's regressor does not fit it, or there is no such
+            accelerator here.
         DataError: If the run or the video cannot be read, or a file not be written.
     """
+    device = device_of(accelerator)
     folder = output or run / "predict"
     opened, composition, model = open_model(run)
-    source, footage = open_footage(composition, video)
-    watcher = Watcher(model, source, reader_of(opened.folder, composition, poses_from))
+    source, footage = open_footage(composition, video, seconds=seconds)
+    watcher = Watcher(model.to(device), source, reader_of(opened.folder, composition, poses_from), device)
     about = {"run": str(run), "recipe": composition.experiment.name, "checkpoint": newest(run)}
     window = {name: getattr(footage.options, name) for name in ("crop_x", "crop_y")}
     written = []

@@ -14,6 +14,7 @@ from .. import __version__
 from ..core.console import note, say, show_json, show_table
 from ..core.errors import DataError
 from ..core.measurement import Measurement
+from .next_step import measuring
 from .page import document, section, tag
 from .sections import curves, reproduce, results, samples_of, what_was_run
 from .summary import RunData, Table, read_runs, read_samples, summary_rows, tables_of
@@ -86,8 +87,9 @@ def report_command(folders: Sequence[Path], output: Path, as_json: bool = False,
     if tables:
         show_tables(report.tables)
         say(str(report.path))
-    for label in report.missing:
-        note(f"{label} has no measurements yet: poserep probe RUN makes them")
+    for data in read_runs(folders):
+        if not data.measurements:
+            note(f"{data.label} has no measurements yet: {measuring(data.run.folder, data.config)}")
 
 
 def show_results(folder: Path, found: Sequence[Measurement]) -> None:

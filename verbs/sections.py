@@ -9,12 +9,18 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .figures import COLOURS, DASHES, MUTED, Line, error_chart, swatch, term_chart
+from .next_step import has_poses, measuring
 from .page import Html, command, facts, figure, section, table, tag
 from .pictures import Samples, poses, strips, swap
 from .summary import RunData, Table, differences
 
 PARTS = ("dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder")
-TOLD = frozenset({"state", "cause", "seed", "steps", "step", "versions", "python", "machine", "git", "started"})
+TOLD = frozenset(
+    {
+        *("state", "cause", "error", "what", "where", "hint", "seed", "steps", "step"),
+        *("versions", "python", "machine", "git", "started", "pid", "host"),
+    }
+)
 
 
 def ink_of(index: int) -> str:
@@ -120,15 +126,13 @@ def results(runs: Sequence[RunData], tables: Sequence[Table]) -> Html:
         body.append(tag("div", shown, chart, class_="result") if chart else shown)
     for data in runs:
         if not data.measurements:
-            body.append(
-                missing(f"{data.label} has no measurements yet.", f"poserep probe {shlex.quote(str(data.run.folder))}")
-            )
+            body.append(missing(f"{data.label} has no measurements yet.", measuring(data.run.folder, data.config)))
     return section("results", "Results", *body)
 
 
 def missing(what: str, line: str) -> Html:
     """What is not there, and the command that makes it."""
-    return tag("div", tag("p", what, " This makes them:"), command(line))
+    return tag("div", tag("p", what, " Next:"), command(line))
 
 
 def _error_figure(runs: Sequence[RunData], shown: Table, key: str) -> Html:
@@ -218,7 +222,7 @@ def samples_of(data: RunData, samples: Samples) -> Html:
     """Boxes, masks, redrawn frames, swaps and skeletons of one run, as far as it has them."""
     body = [*strips(samples), *swap(samples), *poses(samples)]
     if not body:
-        body = [missing(f"{data.label} has no sample pictures.", f"poserep probe {shlex.quote(str(data.run.folder))}")]
+        body = [missing(f"{data.label} has no sample pictures.", measuring(data.run.folder, data.config))]
     return tag("article", tag("h3", data.label), *body)
 
 
@@ -229,7 +233,8 @@ def reproduce(runs: Sequence[RunData]) -> Html:
         folder = shlex.quote(str(data.run.folder))
         again = shlex.quote(f"{data.run.folder}-again")
         config = shlex.quote(str(data.run.config))
-        lines = f"poserep train {config} --run {again}\nposerep probe {again}\nposerep report {folder} {again}"
+        probe = f"poserep probe {again}\n" if has_poses(data.config) else ""
+        lines = f"poserep train {config} --run {again}\n{probe}poserep report {folder} {again}"
         folded = tag("details", tag("summary", "config.toml"), command(data.run.config.read_text(encoding="utf-8")))
         body.append(tag("article", tag("h3", data.label), command(lines), folded))
     return section("reproduce", "How to reproduce", *body)

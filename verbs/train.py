@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import signal
 import threading
 import time
@@ -53,7 +55,7 @@ def train(composition: Composition, folder: Path | None, machine: Machine) -> Ru
         PoserepError: With the cause kept in ``run.json``.
     """
     run = create(composition.resolved, folder or default_folder(composition.resolved))
-    run.tell(state="running", steps=composition.steps)
+    run.tell(state="running", steps=composition.steps, pid=os.getpid(), host=platform.node())
     if machine.processes == 1:
         _train_process(composition, run, Fabric(devices=1, **_fabric_options(composition, machine)), machine)
         return run

@@ -65,7 +65,7 @@ def compose_arm(arm: Arm, study: Study, seed: int, registry: Registry) -> Compos
     """
     layers = (*arm.layers, _own_flags(study, seed))
     places = {flag: place for layer in layers for flag, place in layer.places.items()}
-    data, source = recipes.read(arm.recipe)
+    data, source = recipes.read(arm.recipe, registry.recipes)
     problems: list[Problem] = []
     for layer in layers:
         try:

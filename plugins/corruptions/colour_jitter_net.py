@@ -42,7 +42,8 @@ def jitter(image: Tensor, brightness_N: Tensor, contrast_N: Tensor, matrix_NCC: 
     # A grey offset passes the colour matrix unchanged, so that it can be added last.
     offset_N = brightness_N * (1 - contrast_N) * mean_grey_N
     gain_N = brightness_N * contrast_N
-    mixed = torch.baddbmm(offset_N[:, None, None], gain_N[:, None, None] * matrix_NCC, image.flatten(2))
+    gain_NCC = (gain_N[:, None, None] * matrix_NCC).to(image.dtype)
+    mixed = torch.baddbmm(offset_N[:, None, None].to(image.dtype), gain_NCC, image.flatten(2))
     return mixed.clamp(0, 1).view_as(image)
 
 
@@ -69,5 +70,5 @@ class ColourJitter(nn.Module):
             return {"crop_corrupted": crop}
         drawn = (2 * uniform_rows(*crop.shape[:2], 4, like=crop) - 1) * self.strengths
         brightness, contrast, saturation, turn = drawn.flatten(0, 1).unbind(1)
-        matrix = colour_matrix(1 + saturation, turn, self.basis)
+        matrix = colour_matrix(1 + saturation, turn, self.basis.float())
         return {"crop_corrupted": jitter(crop.flatten(0, 1), 1 + brightness, 1 + contrast, matrix).view_as(crop)}

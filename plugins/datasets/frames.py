@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field, PositiveInt
@@ -142,6 +142,13 @@ def build(options: FramesOptions, context: Context) -> Frames:
     return Frames(options)
 
 
+def example(folder: Path) -> dict[str, Any]:
+    """Two small clips with masks, written there."""
+    from ...testing import tiny_frames
+
+    return {"path": str(tiny_frames(folder)), "fps": 10.0, "height": 32, "masks": "../masks/{clip}/{stem}.png"}
+
+
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Declare ``dataset.frames``."""
@@ -152,5 +159,6 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             options=FramesOptions,
             build=build,
             writes=lambda options: ("true_mask",) if options.masks else (),
+            example=example,
         )
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
 
@@ -198,7 +198,14 @@ def build(options: VideoOptions, context: Context) -> Video:
     return Video(options)
 
 
+def example(folder: Path) -> dict[str, Any]:
+    """A small video, written there."""
+    from ...testing import tiny_video
+
+    return {"path": str(tiny_video(folder)), "height": 32}
+
+
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Declare ``dataset.video``."""
-    register(Component(kind="dataset", name="video", options=VideoOptions, build=build))
+    register(Component(kind="dataset", name="video", options=VideoOptions, build=build, example=example))

@@ -54,5 +54,6 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             build=build,
             reads=("decode_variant", "decode_invariant?"),
             writes=("crop_decoded", "mask_decoded"),
+            example={"channels": (8, 8, 8)},
         )
     )

@@ -62,4 +62,14 @@ def build(options: STNOptions, context: Context) -> object:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Hand over the detector."""
-    register(Component(kind="detector", name="stn", options=STNOptions, build=build, reads=reads, writes=("box",)))
+    register(
+        Component(
+            kind="detector",
+            name="stn",
+            options=STNOptions,
+            build=build,
+            reads=reads,
+            writes=("box",),
+            example={"model": "resnet10t", "network": {"channels": (8, 8, 8, 8)}, "input_size": 32},
+        )
+    )

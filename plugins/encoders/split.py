@@ -68,5 +68,12 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             reads=reads,
             writes=writes,
             facts=facts,
+            example={
+                "model": "resnet10t",
+                "weights": "random",
+                "network": {"channels": (8, 8, 8, 8)},
+                "variant": 6,
+                "invariant": 4,
+            },
         )
     )

@@ -39,5 +39,6 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             build=build,
             reads=("variant", "invariant?"),
             writes=("decode_variant", "decode_invariant?", "target"),
+            example={"redraw": 2},
         )
     )

@@ -33,11 +33,10 @@ def build(options: MLPOptions, context: Context) -> nn.Module:
     """A network from (N, features) to (N, outputs)."""
     from ...core.mlp import mlp
 
-    facts, o = context.facts, options
-    return mlp(facts["features"], facts["outputs"], hidden=o.hidden, layers=o.layers, dropout=o.dropout)
+    return mlp(context.facts["features"], context.facts["outputs"], **options.model_dump())
 
 
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Register the head ``mlp``."""
-    register(Component(kind="head", name="mlp", options=MLPOptions, build=build))
+    register(Component(kind="head", name="mlp", options=MLPOptions, build=build, example={"hidden": 8}))

@@ -34,11 +34,11 @@ def build(options: ResNetMLPOptions, context: Context) -> nn.Module:
     """A network from (N, features) to (N, outputs)."""
     from ...core.mlp import resnet_mlp
 
-    facts, o = context.facts, options
-    return resnet_mlp(facts["features"], facts["outputs"], width=o.width, blocks=o.blocks, dropout=o.dropout)
+    return resnet_mlp(context.facts["features"], context.facts["outputs"], **options.model_dump())
 
 
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Register the head ``resnet_mlp``."""
-    register(Component(kind="head", name="resnet_mlp", options=ResNetMLPOptions, build=build))
+    example = {"width": 8, "blocks": 1}
+    register(Component(kind="head", name="resnet_mlp", options=ResNetMLPOptions, build=build, example=example))

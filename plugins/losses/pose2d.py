@@ -63,5 +63,12 @@ def build(options: Pose2DOptions, context: Context) -> Pose2D:
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Register the loss ``pose2d``."""
     register(
-        Component(kind="loss", name="pose2d", options=Pose2DOptions, build=build, reads=("variant", "pose_2d", "box"))
+        Component(
+            kind="loss",
+            name="pose2d",
+            options=Pose2DOptions,
+            build=build,
+            reads=("variant", "pose_2d", "box"),
+            example={"width": 8, "blocks": 1},
+        )
     )

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Array, Clip, Component, Context, Draw, Options
-from .windows import Reach, Row, unfit
+from .windows import References
 
 ROLES = ("reference", "positive", "negative_1", "negative_2")
 
@@ -37,6 +37,12 @@ def step(nth: Array, first_2B: Array, room_2B: Array) -> Array:
     return steps
 
 
+def fits(near_2N: Array, far_2N: Array, last_2N: Array) -> Array:
+    """Frames (N,) with a positive and two negatives, each on whichever side."""
+    enough: Array = (near_2N.sum(axis=0) >= 1) & ((last_2N - far_2N + 1).sum(axis=0) >= 2)
+    return enough
+
+
 class Contrastive:
     """Draws references uniformly over all frames that have a positive and two negatives."""
 
@@ -51,26 +57,19 @@ class Contrastive:
         Raises:
             DataError: When there is none.
         """
-        near_s, far_s = self.options.positive_max_s, self.options.negative_min_s
-        self._row = Row.of(clips, allowed)
-        self._reach = Reach.of(self._row, clips, near_s, far_s)
-        negatives = self._reach.last - self._reach.far + 1
-        self._references = np.flatnonzero((self._reach.near.sum(axis=0) >= 1) & (negatives.sum(axis=0) >= 2))
-        if not len(self._references):
-            raise unfit("contrastive", clips, allowed, near_s, far_s)
-        self._row.log_skipped("contrastive", self._references)
+        bounds_s = self.options.positive_max_s, self.options.negative_min_s
+        self._references = References.of("contrastive", clips, allowed, bounds_s, fits)
 
     def draw(self, rng: np.random.Generator, count: int) -> Draw:
         """Draw ``count`` tuples, (B, 4)."""
-        reference = self._references[rng.integers(len(self._references), size=count)]
-        near, far, last = (reach[:, reference] for reach in (self._reach.near, self._reach.far, self._reach.last))
+        reference, near, far, last = self._references.draw(rng, count)
         positive = step(rng.integers(near.sum(axis=0)), np.ones_like(near), near)
         room = last - far + 1
         one, other = rng.integers(room.sum(axis=0)), rng.integers(room.sum(axis=0) - 1)
         other += other >= one
         negatives = step(one, far, room), step(other, far, room)
         steps_BT = np.stack([np.zeros_like(positive), positive, *negatives], axis=1)
-        return self._row.draw(reference[:, None] + steps_BT)
+        return self._references.row.draw(reference[:, None] + steps_BT)
 
 
 @hookimpl

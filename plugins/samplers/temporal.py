@@ -17,7 +17,7 @@ from pydantic import Field
 
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Array, Clip, Component, Context, Draw, Options
-from .windows import Reach, Row, unfit
+from .windows import References
 
 ROLES = ("reference", "positive", "intermediate", "negative")
 
@@ -29,6 +29,22 @@ class TemporalOptions(Options):
     """Most that the positive may be away from the reference, in seconds."""
     negative_min_s: float = Field(default=4.0, gt=0)
     """Least that the negative must be away from the reference, in seconds."""
+
+
+def sides(near_2N: Array, far_2N: Array, last_2N: Array) -> Array:
+    """On which sides (2, N) of each frame the other three have room.
+
+    The nearest positive is 1 step away, so that a negative with a frame in between is 3 away or more.
+    """
+    room: Array = (near_2N >= 1) & (last_2N >= np.maximum(far_2N, 3))
+    return room
+
+
+def fits(near_2N: Array, far_2N: Array, last_2N: Array) -> Array:
+    """Frames (N,) with room for the other three on either side."""
+    backwards, forwards = sides(near_2N, far_2N, last_2N)
+    either: Array = backwards | forwards
+    return either
 
 
 class Temporal:
@@ -45,27 +61,20 @@ class Temporal:
         Raises:
             DataError: When there is none.
         """
-        near_s, far_s = self.options.positive_max_s, self.options.negative_min_s
-        self._row = Row.of(clips, allowed)
-        self._reach = Reach.of(self._row, clips, near_s, far_s)
-        # The nearest positive is 1 step away, so that a negative with a frame in between is 3 away or more.
-        self._fits = (self._reach.near >= 1) & (self._reach.last >= np.maximum(self._reach.far, 3))
-        self._references = np.flatnonzero(self._fits.any(axis=0))
-        if not len(self._references):
-            raise unfit("temporal", clips, allowed, near_s, far_s)
-        self._row.log_skipped("temporal", self._references)
+        bounds_s = self.options.positive_max_s, self.options.negative_min_s
+        self._references = References.of("temporal", clips, allowed, bounds_s, fits)
 
     def draw(self, rng: np.random.Generator, count: int) -> Draw:
         """Draw ``count`` tuples, (B, 4)."""
-        reference = self._references[rng.integers(len(self._references), size=count)]
-        backwards, forwards = self._fits[:, reference]
+        reference, *reach_2B = self._references.draw(rng, count)
+        backwards, forwards = sides(*reach_2B)
         side = np.where(backwards & forwards, rng.integers(2, size=count), forwards)
-        near, far, last = (reach[side, reference] for reach in (self._reach.near, self._reach.far, self._reach.last))
+        near, far, last = (steps_2B[side, np.arange(count)] for steps_2B in reach_2B)
         positive = rng.integers(1, np.minimum(near, last - 2), endpoint=True)
         negative = rng.integers(np.maximum(far, positive + 2), last, endpoint=True)
         intermediate = rng.integers(positive + 1, negative)
         steps_BT = np.stack([np.zeros_like(positive), positive, intermediate, negative], axis=1)
-        return self._row.draw(reference[:, None] + (2 * side - 1)[:, None] * steps_BT)
+        return self._references.row.draw(reference[:, None] + (2 * side - 1)[:, None] * steps_BT)
 
 
 @hookimpl

@@ -6,7 +6,7 @@ Axes: N frames of all allowed clips one after another, A allowed clips, B tuples
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,6 +76,56 @@ class Reach:
             far[1, start:end] = np.searchsorted(times_s, times_s + far_s - ROUNDING_S, side="left") - here
             last[0, start:end], last[1, start:end] = here, here[::-1]
         return cls(near, far, last)
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """The frames that may be the reference of a tuple whose other frames lie near it and far from it.
+
+    Attributes:
+        row: Frames of the allowed clips.
+        reach: How near and far frames are from each.
+        position: Those in the row that fit, (R,).
+    """
+
+    row: Row
+    reach: Reach
+    position: Array
+
+    @classmethod
+    def of(
+        cls,
+        sampler: str,
+        clips: Sequence[Clip],
+        allowed: Array,
+        bounds_s: tuple[float, float],
+        fits: Callable[[Array, Array, Array], Array],
+    ) -> References:
+        """Find them.
+
+        Args:
+            sampler: Its name, for errors.
+            clips: All clips.
+            allowed: Which of them may be drawn from, (A,).
+            bounds_s: Most that a near frame, least that a far frame may be away.
+            fits: Which frames have room for the others, (N,), by near, far and last as in `Reach`.
+
+        Raises:
+            DataError: When there is none.
+        """
+        row = Row.of(clips, allowed)
+        reach = Reach.of(row, clips, *bounds_s)
+        position = np.flatnonzero(fits(reach.near, reach.far, reach.last))
+        if not len(position):
+            raise unfit(sampler, clips, allowed, *bounds_s)
+        row.log_skipped(sampler, position)
+        return cls(row, reach, position)
+
+    def draw(self, rng: np.random.Generator, count: int) -> tuple[Array, Array, Array, Array]:
+        """Positions of references (B,), and their near, far and last, (2, B) each."""
+        reference = self.position[rng.integers(len(self.position), size=count)]
+        near, far, last = (reach[:, reference] for reach in (self.reach.near, self.reach.far, self.reach.last))
+        return reference, near, far, last
 
 
 def unfit(sampler: str, clips: Sequence[Clip], allowed: Array, near_s: float, far_s: float) -> DataError:

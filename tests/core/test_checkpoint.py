@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.precision import MixedPrecision
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -73,6 +74,34 @@ def test_everything_comes_back_bit_by_bit(tmp_path: Path, trained: State) -> Non
         "state.json",
     ]
     assert any(name.startswith("losses.foe ") for name in now)
+
+
+def half(scale: float) -> MixedPrecision:
+    """What Lightning Fabric does at 16-mixed, where gradients are scaled; it does so itself on CUDA alone."""
+    precision = MixedPrecision("16-mixed", "cpu")
+    precision.load_state_dict({**precision.state_dict(), "scale": scale, "_growth_tracker": 7})
+    return precision
+
+
+def test_the_scale_of_the_gradients_comes_back(tmp_path: Path, trained: State) -> None:
+    trained.precision = half(512.0)
+    save(tmp_path, trained)
+    state = fresh(tmp_path)
+    state.precision = MixedPrecision("16-mixed", "cpu")
+    assert load(tmp_path, state)
+    assert state.precision.state_dict() == trained.precision.state_dict()
+    assert state.precision.state_dict()["scale"] == 512.0
+
+
+def test_the_state_of_training_holds_fabrics_own_precision(tmp_path: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    assert make_state(toy(tmp_path), fabric).precision is fabric.strategy.precision
+
+
+def test_a_checkpoint_from_before_scales_were_kept_is_still_read(tmp_path: Path, trained: State) -> None:
+    path = save(tmp_path, trained) / "state.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "precision"}))
+    assert load(tmp_path, fresh(tmp_path))
 
 
 def test_nothing_is_loaded_where_there_is_nothing(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from poserep.cli import app
@@ -15,7 +18,7 @@ from poserep.core.skeleton import HUMAN36M_17
 from poserep.verbs.drawing import PREDICTED_BOX, SIDES, pose_panel
 from poserep.verbs.footage import open_footage
 from poserep.verbs.overlay import display_size, overlay
-from poserep.verbs.predict import predict, stems
+from poserep.verbs.predict import Watcher, device_of, predict, stems
 from poserep.verbs.video_io import pictures_at, video_writer
 
 from .conftest import TIMES_S
@@ -74,6 +77,38 @@ def test_a_video_run_passes_its_crop_on_and_says_why_there_is_no_pose(
     assert arrays["mask"].shape == (8, 32, 24)  # half of the width
     assert "pose_mm" not in arrays
     assert "no regressor was fitted here" in capsys.readouterr().err
+
+
+def test_only_the_seconds_that_are_asked_for_are_looked_at(studio_run: Path, video: Path, tmp_path: Path) -> None:
+    result = command("predict", studio_run, video, "-o", tmp_path, "--start", "0.1", "--end", "0.3")
+
+    assert result.exit_code == 0, result.output
+    np.testing.assert_allclose(np.load(tmp_path / "square.npz")["time_s"], [0.1, 0.2, 0.25, 0.3], atol=1e-6)
+
+
+def test_of_a_video_that_it_was_trained_on_a_run_looks_at_the_part_that_it_knows(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def times_s(shown: Path, *seconds: float | None) -> list[float]:
+        source, _ = open_footage(compose("temporal-video", sets=sets), shown, seconds=seconds or (None, None))
+        return source.dataset.clips[0].times_s.tolist()
+
+    other = tmp_path / "other.mp4"
+    shutil.copy(video, other)
+    sets = [f"dataset.path={video}", "dataset.start_s=0.1", "dataset.end_s=0.35"]
+
+    assert times_s(video) == pytest.approx([0.1, 0.2, 0.25, 0.3])
+    assert "from 0.1 s to 0.35 s, as trained; --start 0 looks at all" in " ".join(capsys.readouterr().err.split())
+    assert times_s(video, 0.0, None) == pytest.approx(TIMES_S)
+    assert times_s(other) == pytest.approx(TIMES_S)
+    sets[0] = f"dataset.path={video.parent}"
+    assert times_s(video) == pytest.approx([0.1, 0.2, 0.25, 0.3])
+
+
+def test_seconds_that_are_out_of_order_are_refused(studio_run: Path, video: Path) -> None:
+    result = command("predict", studio_run, video, "--start", "2", "--end", "1")
+    assert isinstance(result.exception, ConfigError)
+    assert "end_s must be greater than start_s" in result.exception.what
 
 
 def test_poses_come_from_another_run_of_the_same_widths(
@@ -159,6 +194,42 @@ def test_the_command_prints_what_it_wrote(studio_run: Path, video: Path, tmp_pat
 
     assert result.exit_code == 0
     assert result.stdout.split() == [str(tmp_path / f"square.{kind}") for kind in ("mp4", "npz", "json")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "cuda", "found"),
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", True, "cuda")],
+)
+def test_networks_look_on_cuda_where_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, asked: str, cuda: bool, found: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    assert device_of(asked).type == found
+
+
+def test_an_accelerator_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match="this machine has no CUDA device"):
+        predict(tmp_path, tmp_path, None, None, "cuda")
+    with pytest.raises(ConfigError, match="there is no accelerator 'tpu'"):
+        predict(tmp_path, tmp_path, None, None, "tpu")
+
+
+def test_frames_are_taken_to_where_the_networks_are() -> None:
+    seen: list[str] = []
+
+    def look(batch: dict[str, Any]) -> dict[str, torch.Tensor]:
+        seen.append(batch["frame"].device.type)
+        return {"box": torch.zeros(len(batch["frame"]), 1, 4)}
+
+    clips = [range(40)]
+    source = SimpleNamespace(
+        dataset=SimpleNamespace(clips=clips), read=lambda draw: {"frame": torch.zeros(*draw.frame.shape, 3, 2, 2)}
+    )
+    watcher = Watcher(SimpleNamespace(pipeline=look), source, None, torch.device("meta"))
+
+    assert len(list(watcher.watch(0))) == 40
+    assert set(seen) == {"meta"}
 
 
 def test_clips_that_share_a_stem_get_names_of_their_own() -> None:
