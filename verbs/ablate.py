@@ -41,7 +41,7 @@ def plan_command(path: Path, store: Path | None, as_json: bool) -> None:
     if as_json:
         show_json(plan_data(study, place, planned))
         return
-    arms = [(arm.name, ", ".join(changes_of(arm)) or "nothing", state) for arm, state in arms_of(planned)]
+    arms = [(arm.name, ", ".join(changes_of(arm, study)) or "nothing", state) for arm, state in arms_of(planned)]
     show_table("", ("arm", "differs from the base by", "seeds"), arms)
     show_impossible(planned)
     for group in planned.twins:
@@ -63,10 +63,12 @@ def arms_of(planned: Plan) -> Iterator[tuple[Arm, str]]:
         yield group[0].arm, f"{done} of {len(possible)} done" if possible else "impossible"
 
 
-def changes_of(arm: Arm) -> list[str]:
-    """What an arm does to its recipe beyond what the base does to every arm."""
-    return [
-        text for layer in arm.layers[1:] for text in (*(f"no {role}" for role in layer.drops), *layer.uses, *layer.sets)
+def changes_of(arm: Arm, study: Study) -> list[str]:
+    """How an arm departs from the study's recipe, beyond what the base does to every arm."""
+    recipe = [] if Path(arm.recipe) in (Path(study.recipe), study.folder / study.recipe) else [f"recipe {arm.recipe}"]
+    layers = arm.layers[1:]
+    return recipe + [
+        text for layer in layers for text in (*(f"no {role}" for role in layer.drops), *layer.uses, *layer.sets)
     ]
 
 
@@ -109,7 +111,7 @@ def plan_data(study: Study, place: Store, planned: Plan) -> dict[str, Any]:
                 "arm": cell.arm.name,
                 "seed": cell.seed,
                 "recipe": cell.arm.recipe,
-                "changes": changes_of(cell.arm),
+                "changes": changes_of(cell.arm, study),
                 "problems": [asdict(problem) for problem in cell.problems],
                 "stages": [stage.address for stage in cell.stages],
             }
