@@ -7,7 +7,7 @@ import os
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -24,10 +24,14 @@ plugins_app = typer.Typer(no_args_is_help=True, help="What is installed, and wha
 recipes_app = typer.Typer(no_args_is_help=True, help="Complete experiments.")
 config_app = typer.Typer(no_args_is_help=True, help="The recipes' format.")
 data_app = typer.Typer(no_args_is_help=True, help="Look at a dataset before training on it.")
+runs_app = typer.Typer(no_args_is_help=True, help="What was run, what became of it, and what tells two runs apart.")
 app.add_typer(plugins_app, name="plugins")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(config_app, name="config")
 app.add_typer(data_app, name="data")
+app.add_typer(runs_app, name="runs")
+ablate_app = typer.Typer(no_args_is_help=True, help="Ablation studies: arms by seeds, run once and compared.")
+app.add_typer(ablate_app, name="ablate")
 
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as training.steps=500.")]
 Uses = Annotated[list[str], typer.Option("--use", metavar="ROLE=NAME", help="Swap a part, as losses.contrast=css.")]
@@ -35,6 +39,8 @@ Drops = Annotated[list[str], typer.Option("--drop", metavar="ROLE", help="Leave 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Threads = Annotated[int, typer.Option(help="Threads of torch; 0 leaves its own number.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
+StudyFile = Annotated[Path, typer.Argument(help="TOML file of a study.", show_default=False)]
+StageStore = Annotated[Path | None, typer.Option("--store", help="Folder of stages; POSEREP_STAGES or runs/stages.")]
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or a TOML file.", show_default=False)]
 
 
@@ -42,6 +48,7 @@ RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or a 
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of expected errors too.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Tell more.")] = False,
+    no_plugins: Annotated[bool, typer.Option("--no-plugins", help="Use what is shipped alone.")] = False,
 ) -> None:
     """Learn pose representations from ordinary video, out of parts that can be swapped.
 
@@ -52,6 +59,8 @@ def options(
     logging.getLogger("poserep").propagate = True
     if debug:
         os.environ["POSEREP_DEBUG"] = "1"
+    if no_plugins:
+        os.environ["POSEREP_PLUGINS"] = "none"  # so that the processes of a training or a study agree
 
 
 @app.command()
@@ -105,6 +114,7 @@ def train(
     Example: [bold]poserep train temporal --set training.steps=500[/]
     """
     from .core.registry import Registry
+    from .verbs.next_step import after_training
     from .verbs.train import Machine, compose_and_train
 
     machine = Machine(devices, nodes, strategy, accelerator, threads)
@@ -112,7 +122,7 @@ def train(
     about = done.about()
     folder = escape(str(done.folder))
     say(f"{about['state']} at step {about['step']} of {about['steps']}  {folder}")
-    note(f"next: poserep probe {folder}   or   poserep predict {folder} VIDEO")
+    note(f"next: {escape(after_training(done.folder))}")
 
 
 @app.command()
@@ -147,6 +157,9 @@ def predict(
     video: Annotated[Path, typer.Argument(help="A video file, or a folder of them.", show_default=False)],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; RUN/predict if not given.")] = None,
     poses_from: Annotated[Path | None, typer.Option(help="A probed run whose regressor reads 3D poses.")] = None,
+    start: Annotated[float | None, typer.Option(help="Look from this second on; as trained if not given.")] = None,
+    end: Annotated[float | None, typer.Option(help="Look up to this second.")] = None,
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Threads = 0,
 ) -> None:
     """Boxes, masks and 3D pose per frame: an overlay video, and npz and JSON with timestamps.
@@ -157,7 +170,7 @@ def predict(
     from .verbs.session import use_threads
 
     use_threads(threads)
-    for path in predict_video(run, video, output, poses_from):
+    for path in predict_video(run, video, output, poses_from, accelerator, (start, end)):
         say(str(path))
 
 
@@ -249,9 +262,60 @@ def plugins_show(
         show(description)
 
 
+@plugins_app.command("catalogue")
+def plugins_catalogue(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Markdown file; printed if not given.")] = None,
+) -> None:
+    """One page of every installed part, with its options and fields; at its end what is broken, and why.
+
+    Example: [bold]poserep plugins catalogue -o parts.md[/]
+    """
+    from .core.registry import Registry
+    from .verbs.catalogue import parts_page
+
+    page = parts_page(Registry())
+    if output is None:
+        sys.stdout.write(page)
+    else:
+        output.write_text(page, encoding="utf-8")
+        say(escape(str(output)))
+
+
+@plugins_app.command("check")
+def plugins_check(
+    target: Annotated[str, typer.Argument(help="As loss.dsl, dsl, a package, or all.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Whether parts keep to what all parts must: run, skipped with the reason, failed with the cause, and their cost.
+
+    Example: [bold]poserep plugins check dsl[/]
+    """
+    from .verbs.plugin_check import check_command
+
+    if not check_command(target, as_json):
+        raise typer.Exit(3)
+
+
+@plugins_app.command("new")
+def plugins_new(
+    name: Annotated[str, typer.Argument(help="Of the part: lower case, digits, hyphens.", show_default=False)],
+    kind: Annotated[str, typer.Option(help="What it shall be: loss, encoder, sampler, ...", show_default=False)],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; poserep-NAME if not given.")] = None,
+) -> None:
+    """Write an installable package with one part that works: its recipe, its tests, README and CI file.
+
+    Example: [bold]poserep plugins new slowness --kind loss[/]
+    """
+    from .verbs.scaffold import new
+
+    folder, commands = new(name, kind, output)
+    say(f"written to {escape(str(folder))}; it has no licence: choose one before you publish")
+    say("next:\n" + "\n".join(f"  {escape(command)}" for command in commands))
+
+
 @recipes_app.command("list")
 def recipes_list(as_json: AsJson = False) -> None:
-    """The shipped recipes.
+    """Every installed recipe, without importing any plugin.
 
     Example: [bold]poserep recipes list[/]
     """
@@ -261,7 +325,7 @@ def recipes_list(as_json: AsJson = False) -> None:
     if as_json:
         show_json(rows)
     else:
-        show_table("", ("recipe", "what it is", "paper"), [tuple(row.values()) for row in rows])
+        show_table("", ("recipe", "what it is", "paper", "from"), [tuple(row.values()) for row in rows])
 
 
 @recipes_app.command("show")
@@ -338,6 +402,99 @@ def data_render(
 
     for path in render_command(scene, motion, size, seconds, fps, output):
         say(str(path))
+
+
+@runs_app.command("list")
+def runs_list(
+    folders: Annotated[list[Path] | None, typer.Argument(help="Folders to search; runs/ if not given.")] = None,
+    state: Annotated[str, typer.Option(help="Only runs in this state, as failed or killed.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every run below some folders: its state, how far it came, its main number, why it failed.
+
+    Example: [bold]poserep runs list --state failed[/]
+    """
+    from .verbs.runs import list_command
+
+    list_command(folders or [Path("runs")], state, as_json)
+
+
+@runs_app.command("show")
+def runs_show(
+    run: RunFolder,
+    recipe: Annotated[str, typer.Option(help="Compare its config with this recipe, not that of its name.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """One run: what was set differently from its recipe, versions, losses, numbers, and what to do next.
+
+    Example: [bold]poserep runs show runs/demo[/]
+    """
+    from .verbs.run_show import show_command
+
+    show_command(run, recipe, as_json)
+
+
+@runs_app.command("diff")
+def runs_diff(
+    a: Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)],
+    b: Annotated[Path, typer.Argument(help="Folder of another run.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """Two runs' difference, explained by the settings that differ. Numbers of other protocols are not subtracted.
+
+    Example: [bold]poserep runs diff runs/dsl runs/css[/]
+    """
+    from .verbs.runs import diff_command
+
+    diff_command(a, b, as_json)
+
+
+@ablate_app.command("plan")
+def ablate_plan(study: StudyFile, store: StageStore = None, as_json: AsJson = False) -> None:
+    """Arms and what they change, what is impossible and why, the stages to run and about how long they take.
+
+    Example: [bold]poserep ablate plan docs/examples/studies/contrast.toml[/]
+    """
+    from .verbs.ablate import plan_command
+
+    plan_command(study, store, as_json)
+
+
+@ablate_app.command("run")
+def ablate_run(
+    study: StudyFile,
+    executor: Annotated[str, typer.Option(help="serial, processes, slurm, ray; serial if not given.")] = "",
+    sets: Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="An option of the executor.")] = [],
+    jobs: Annotated[int, typer.Option(help="So many processes on this machine.", min=0)] = 0,
+    store: StageStore = None,
+    threads: Annotated[int, typer.Option(help="Threads of torch in each job; 0 leaves its own number.", min=0)] = 0,
+    stop_on_failure: Annotated[bool, typer.Option("--stop-on-failure", help="Start nothing after a failure.")] = False,
+) -> None:
+    """Run what is left of a study. Ctrl-C stops cleanly; the same command goes on where it stopped.
+
+    Example: [bold]poserep ablate run docs/examples/studies/contrast.toml --jobs 2[/]
+    """
+    from .verbs.ablate_run import Where, run_command
+
+    if code := run_command(study, store, Where(executor, tuple(sets), jobs, threads), not stop_on_failure):
+        raise typer.Exit(code)
+
+
+@ablate_app.command("report")
+def ablate_report(
+    study: StudyFile,
+    store: StageStore = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; runs/studies/NAME.")] = None,
+    test: Annotated[Literal["permutation", "wilcoxon"], typer.Option(help="The test behind p.")] = "permutation",
+    as_json: AsJson = False,
+) -> None:
+    """The table of what is done so far: terminal, CSV, Markdown, LaTeX, and one HTML page with plots.
+
+    Example: [bold]poserep ablate report docs/examples/studies/contrast.toml[/]
+    """
+    from .verbs.ablate import report_command
+
+    report_command(study, store, output, test, as_json)
 
 
 def main() -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from . import recipe as recipes
 from .config import Chosen, Experiment, Resolved, resolve
-from .errors import ConfigError, Problem
+from .errors import ConfigError, Problem, did_you_mean
+from .fields import Field
 from .interfaces import Context, Roles, declared
 from .recipe import Source
 from .registry import Registry
@@ -51,6 +51,8 @@ class Composition:
     wires: tuple[Wire, ...]
     phases: tuple[PhasePlan, ...]
     context: Context
+    fields: Mapping[str, Field]
+    """What its parts may write, with the axes that it must have: the vocabulary, and outside packages' own."""
 
     @property
     def experiment(self) -> Experiment:
@@ -92,9 +94,9 @@ def compose(
     Raises:
         ConfigError: With all the problems of the file, or else of the wiring.
     """
-    data, source = recipes.read(recipe)
-    recipes.override(data, source, sets, uses, drops)
     registry = registry or Registry()
+    data, source = recipes.read(recipe, registry.recipes)
+    recipes.override(data, source, sets, uses, drops)
     return wire(resolve(data, source, registry), source, registry)
 
 
@@ -113,7 +115,8 @@ def wire(resolved: Resolved, source: Source, registry: Registry) -> Composition:
     facts: dict[str, int] = {}
     for chosen in resolved.parts.values():
         facts |= chosen.component.facts(chosen.options)
-    return Composition(resolved, wires, phases, Context(resolved.experiment.crop_size, facts))
+    context = Context(resolved.experiment.crop_size, facts)
+    return Composition(resolved, wires, phases, context, registry.fields)
 
 
 def plan_phases(experiment: Experiment) -> tuple[PhasePlan, ...]:
@@ -121,15 +124,11 @@ def plan_phases(experiment: Experiment) -> tuple[PhasePlan, ...]:
     losses = tuple(experiment.losses)
     if not experiment.phases:
         return (PhasePlan("train", experiment.training.steps, "sampler", losses),)
-    return tuple(
-        PhasePlan(
-            name,
-            phase.steps,
-            f"phases.{name}.sampler" if phase.sampler else "sampler",
-            losses if phase.losses is None else phase.losses,
-        )
-        for name, phase in experiment.phases.items()
-    )
+    plans = []
+    for name, phase in experiment.phases.items():
+        sampler = f"phases.{name}.sampler" if phase.sampler else "sampler"
+        plans.append(PhasePlan(name, phase.steps, sampler, losses if phase.losses is None else phase.losses))
+    return tuple(plans)
 
 
 def _stage_wires(resolved: Resolved) -> list[Wire]:
@@ -158,11 +157,9 @@ def _stage_wires(resolved: Resolved) -> list[Wire]:
 
 
 def _loss_wires(resolved: Resolved) -> list[Wire]:
-    wires = []
-    for role, part in resolved.experiment.losses.items():
-        chosen = resolved.parts[f"losses.{role}"]
-        wires.append(Wire(f"losses.{role}", part.use, declared(chosen.component.reads, chosen.options), ()))
-    return wires
+    losses = {f"losses.{role}": part.use for role, part in resolved.experiment.losses.items()}
+    chosen = {role: resolved.parts[role] for role in losses}
+    return [Wire(role, losses[role], declared(one.component.reads, one.options), ()) for role, one in chosen.items()]
 
 
 def settle(wires: Sequence[Wire]) -> tuple[Wire, ...]:
@@ -186,15 +183,11 @@ def _unmet(wires: Sequence[Wire], source: Source, registry: Registry) -> list[Pr
         for name in one.reads:
             if name in written:
                 continue
-            later = [other.role for other in wires if name in other.writes]
-            problems.append(
-                Problem(
-                    f"{one.role} ({one.use}) reads {name!r}, which "
-                    + (f"{later[0]} writes only after it" if later else "nobody writes"),
-                    source.locate(tuple(OWN_STEPS.get(one.role, one.role).split("."))),
-                    f"could supply it: {', '.join(_suppliers(name, registry)) or 'no installed plugin'}",
-                )
-            )
+            later = [f"{other.role} writes only after it" for other in wires if name in other.writes]
+            what = f"{one.role} ({one.use}) reads {name!r}, which {later[0] if later else 'nobody writes'}"
+            where = source.locate(OWN_STEPS.get(one.role, one.role).split("."))
+            hint = f"could supply it: {', '.join(_suppliers(name, registry)) or 'no installed plugin'}"
+            problems.append(Problem(what, where, hint))
         written |= set(one.writes)
     return problems
 
@@ -220,38 +213,27 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
         drawn = Roles(declared(chosen.component.roles, chosen.options))
         for role in phase.losses:
             if role not in resolved.experiment.losses:
-                hint = near(role, list(resolved.experiment.losses))
-                problems.append(
-                    Problem(f"phase {phase.name!r} names the loss {role!r}, which there is not", where, hint)
-                )
+                what = f"phase {phase.name!r} names the loss {role!r}, which there is not"
+                problems.append(Problem(what, where, near(role, list(resolved.experiment.losses))))
                 continue
             loss = resolved.parts[f"losses.{role}"]
             if missing := drawn.missing(declared(loss.component.roles, loss.options)):
-                problems.append(
-                    Problem(
-                        f"losses.{role} ({loss.component.name}) needs frames in the roles {', '.join(missing)}; "
-                        f"the sampler {use!r} draws {', '.join(drawn.names)}",
-                        source.locate(("losses", role)),
-                        "swap the sampler, or give the phase its own",
-                    )
-                )
+                what = f"losses.{role} ({loss.component.name}) needs frames in the roles {', '.join(missing)}; "
+                what += f"the sampler {use!r} draws {', '.join(drawn.names)}"
+                hint = "swap the sampler, or give the phase its own"
+                problems.append(Problem(what, source.locate(("losses", role)), hint))
     return problems
 
 
 def near(name: str, names: Sequence[str]) -> str:
     """A hint: the name that was probably meant, or all that there are."""
-    found = get_close_matches(name, names, 1)
-    return f"did you mean {found[0]!r}?" if found else f"there is: {', '.join(names)}"
+    return did_you_mean(name, names, f"there is: {', '.join(names)}")
 
 
 def _probe_problems(resolved: Resolved, wires: Sequence[Wire], source: Source) -> list[Problem]:
     written = {name for one in wires for name in one.writes}
+    where = source.locate(("probe", "fields"))
+    unmet = [name for name in resolved.experiment.probe.fields if name not in written]
     return [
-        Problem(
-            f"the probe reads {name!r}, which nobody writes",
-            source.locate(("probe", "fields")),
-            near(name, sorted(written)),
-        )
-        for name in resolved.experiment.probe.fields
-        if name not in written
+        Problem(f"the probe reads {name!r}, which nobody writes", where, near(name, sorted(written))) for name in unmet
     ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
 
-from .errors import ConfigError, PluginError, Problem
-from .interfaces import Component, Kind, Options
+from .errors import ConfigError, PartError, PluginError, Problem
+from .guard import guarded
+from .interfaces import Component, Kind, Options, Slot
 from .problems import problems_of
 from .recipe import Source
 from .registry import Registry
@@ -100,16 +101,7 @@ class Probe(Options):
     """Decoupled weight decay."""
 
 
-STAGES: tuple[Kind, ...] = (
-    "dataset",
-    "sampler",
-    "background",
-    "detector",
-    "corruption",
-    "encoder",
-    "exchange",
-    "decoder",
-)
+STAGES: tuple[Slot, ...] = get_args(Slot)
 
 
 class Experiment(Options):
@@ -180,6 +172,7 @@ def resolve(data: Mapping[str, Any], source: Source, registry: Registry) -> Reso
 
     Raises:
         ConfigError: With all problems found.
+        PartError: If one of them is a part that is broken.
     """
     try:
         experiment = Experiment.model_validate(freeze(dict(data)))
@@ -195,7 +188,9 @@ def resolve(data: Mapping[str, Any], source: Source, registry: Registry) -> Reso
         else:
             problems += result
     if problems:
-        raise ConfigError.of(problems)
+        missing = [f"{kind}.{part.use}" for role, kind, part in experiment.parts() if role not in chosen]
+        broken = any(registry.refusal(key) for key in missing)
+        raise (PartError if broken else ConfigError).of(problems)
     return Resolved(experiment, chosen)
 
 
@@ -209,7 +204,8 @@ def choose(
     except PluginError as error:
         return [Problem(error.what, source.locate((*path, "use")), error.hint)]
     try:
-        return Chosen(component, component.options.model_validate(freeze(dict(options))))
+        with guarded(registry.entries[f"{kind}.{use}"], "while reading its options", ValidationError):
+            return Chosen(component, component.options.model_validate(freeze(dict(options))))
     except ValidationError as error:
         return list(problems_of(error, component.options, path, source, f"{kind} {use}"))
 

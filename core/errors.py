@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import ClassVar
 
 
@@ -43,6 +44,12 @@ class Problem:
     hint: str = ""
 
 
+def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
+    """A hint: the name that was probably meant, or something else."""
+    found = get_close_matches(name, list(names), 1)
+    return f"did you mean {found[0]!r}?" if found else otherwise
+
+
 class ConfigError(PoserepError):
     """A recipe, flag or combination of parts is wrong. Holds every problem found, not only the first."""
 
@@ -63,6 +70,13 @@ class ConfigError(PoserepError):
 
     def __str__(self) -> str:
         return "\n".join(str(PoserepError(p.what, where=p.where, hint=p.hint)) for p in self.problems)
+
+
+class PartError(ConfigError):
+    """A recipe names a part that is broken: as `PluginError` to the command, with all the problems of the recipe."""
+
+    exit_code = 3
+    title = "plugin error"
 
 
 class PluginError(PoserepError):

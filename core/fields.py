@@ -1,7 +1,7 @@
 """The vocabulary of named fields: the language in which components speak to each other.
 
 A component declares the fields that it reads and writes; core hands them over by name in one record.
-An outside plugin may add fields under its own prefix (``mypackage:depth``).
+An outside package may add fields under its own prefix (``mypackage:depth``), which its manifest describes.
 
 Axes: B tuples, T roles of a tuple, K redrawn frames of a tuple, C channels, H W frame pixels, h w crop pixels,
 V time-variant latent, I time-invariant latent, J joints.
@@ -10,9 +10,11 @@ V time-variant latent, I time-invariant latent, J joints.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import StringConstraints
+from pydantic.dataclasses import dataclass
 
 from .errors import ShapeError
 
@@ -20,14 +22,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+Text = Annotated[str, StringConstraints(min_length=1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One named field. ``axes`` are space-separated letters or sizes."""
 
-    name: str
-    axes: str
-    unit: str
-    meaning: str
+    name: Annotated[str, StringConstraints(pattern=r"^(\w+:)?[a-z][a-z0-9_]*$")]
+    axes: Annotated[str, StringConstraints(pattern=r"^([A-Za-z]\w*|\d+)( ([A-Za-z]\w*|\d+))*$")]
+    unit: Text
+    meaning: Text
 
 
 def _vocabulary(*fields: Field) -> Mapping[str, Field]:

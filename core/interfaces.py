@@ -11,33 +11,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+from pydantic.dataclasses import dataclass as checked
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from .skeleton import Skeleton
 
-API_LEVEL = 1
+    Array = NDArray[Any]
+else:
+    Array = Any  # a listing of parts needs no numpy, whose import would take a third of its time
 
-Kind = Literal[
-    "dataset",
-    "sampler",
-    "background",
-    "detector",
-    "corruption",
-    "encoder",
-    "exchange",
-    "decoder",
-    "loss",
-    "head",
-    "executor",
-]
+API_LEVEL = 1
+SPOKEN = (1,)
+"""Levels that this version speaks: its own and, where there is one, the level before it."""
+STRICT = ConfigDict(extra="forbid", strict=True)
+
+Slot = Literal["dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder"]
+"""Kinds of which a recipe has one part, in the order in which they act."""
+Kind = Literal[Slot, "loss", "head", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
-Array = NDArray[Any]
 Setting = bool | int | float | str | tuple[bool | int | float | str, ...]
 """A value that an option may hand through to another library."""
 
@@ -77,7 +74,7 @@ Declared = Names | Callable[[Any], Names]
 Example = Mapping[str, Any] | Callable[[Path], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@checked(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Component:
     """A plugin's declaration of one component.
 

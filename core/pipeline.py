@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .compose import Composition, Wire
 from .errors import PluginError
-from .fields import FIELDS, expect
+from .fields import FIELDS, Field, expect
 from .geometry import composite, crop, paste
 from .select import select
 
@@ -59,6 +59,7 @@ class Pipeline(nn.Module):
     def __init__(self, composition: Composition) -> None:
         super().__init__()
         self.wires = {wire.role: wire for wire in composition.wires}
+        self.fields = composition.fields
         context = composition.context
         self._steps: dict[str, Callable[..., Mapping[str, Tensor]]] = {}
         for stage in STAGES:
@@ -86,7 +87,7 @@ class Pipeline(nn.Module):
         for stage, step in self._steps.items():
             wire = self.wires[stage]
             written = step(**{name: record[name] for name in wire.reads})
-            check_written(wire, written)
+            check_written(wire, written, self.fields)
             record.update(written)
             if stage == until:
                 break
@@ -107,19 +108,17 @@ class Pipeline(nn.Module):
         return out
 
 
-def check_written(wire: Wire, written: Mapping[str, Tensor]) -> None:
-    """Hold a component to its declaration: exactly the declared fields, with the vocabulary's axes.
+def check_written(wire: Wire, written: Mapping[str, Tensor], fields: Mapping[str, Field] = FIELDS) -> None:
+    """Hold a component to its declaration: exactly the declared fields, each with its axes.
 
     Raises:
         PluginError: Naming the component and the field.
     """
     if set(written) != set(wire.writes):
-        raise PluginError(
-            f"{wire.role} ({wire.use}) declares that it writes {', '.join(sorted(wire.writes))}, "
-            f"but wrote {', '.join(sorted(written)) or 'nothing'}",
-            hint="declaration and component must agree",
-        )
-    expect(*((name, value, FIELDS[name].axes) for name, value in written.items() if name in FIELDS))
+        what = f"{wire.role} ({wire.use}) declares that it writes {', '.join(sorted(wire.writes))}, "
+        what += f"but wrote {', '.join(sorted(written)) or 'nothing'}"
+        raise PluginError(what, hint="declaration and component must agree")
+    expect(*((name, value, fields[name].axes) for name, value in written.items() if name in fields))
 
 
 class Model(nn.Module):

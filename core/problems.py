@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
 from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from .errors import Problem
+from .errors import Problem, did_you_mean
 from .interfaces import KINDS
 from .recipe import Source
 
@@ -23,8 +22,7 @@ def problems_of(
         dotted = ".".join((*path, *location))
         if fault["type"] == "extra_forbidden":
             keys = _keys_at(model, location[:-1])
-            near = get_close_matches(location[-1], keys, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"{owner} has: {', '.join(keys) or 'no options'}"
+            hint = did_you_mean(location[-1], keys, f"{owner} has: {', '.join(keys) or 'no options'}")
             yield Problem(f"{dotted}: there is no such key in {owner}", where, hint)
         elif fault["type"] == "missing":
             yield Problem(f"{dotted} is missing", where, f"add it: {_example((*path, *location))}")

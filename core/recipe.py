@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from .errors import ConfigError, Problem
+from .errors import ConfigError, Problem, did_you_mean
 
 RECIPES = Path(__file__).parent.parent / "plugins" / "recipes"
 
@@ -58,18 +57,18 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(RECIPES.glob("*.toml"))}
 
 
-def read(recipe: str | Path) -> tuple[dict[str, Any], Source]:
-    """A recipe's data and source, by file or by the name of a shipped one.
+def read(recipe: str | Path, installed: Mapping[str, Path] | None = None) -> tuple[dict[str, Any], Source]:
+    """A recipe's data and source, by file or by the name of an installed one; the shipped ones if none are given.
 
     Raises:
         ConfigError: If there is no such recipe, or it is not TOML.
     """
-    path = shipped().get(str(recipe), Path(recipe))
+    named = shipped() if installed is None else installed
+    path = named.get(str(recipe), Path(recipe))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        near = get_close_matches(str(recipe), shipped(), 1)
-        hint = f"did you mean {near[0]!r}?" if near else "`poserep recipes list` names the shipped ones"
+        hint = did_you_mean(str(recipe), named, "`poserep recipes list` names them all")
         reason = error.strerror if isinstance(error, OSError) else "not text"
         raise ConfigError(f"there is no recipe {str(recipe)!r} ({reason})", hint=hint) from None
     name = path.name if path.parent == RECIPES else str(path)
@@ -109,8 +108,7 @@ def _drop(data: dict[str, Any], role: str, source: Source) -> Problem | None:
     for step in path:
         table = table.get(step, {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict) or last not in table:
-        near = get_close_matches(role, _roles(data), 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"this recipe has: {', '.join(_roles(data))}"
+        hint = did_you_mean(role, _roles(data), f"this recipe has: {', '.join(_roles(data))}")
         return Problem(f"there is no {role!r} to drop", f"--drop {role}", hint)
     del table[last]
     source.flags[(*path, last)] = f"--drop {role}"

@@ -1,87 +1,34 @@
 """Which plugins exist, from manifests alone; a plugin is imported when one of its components is asked for.
 
-A manifest is a TOML file with one table per component::
-
-    [loss.dsl]
-    module  = "poserep.plugins.losses.dsl"
-    summary = "Similarity of latents falls linearly with distance in time"
-    paper   = "Honari et al. 2022, arXiv:2012.01511, section 3.1.2"
-
-Outside packages name theirs in the entry-point group ``poserep.plugins``: the value is a package that holds a
-``registry.toml``. A registry is an object, built, passed and thrown away; nothing is global.
+A registry is an object, built, passed and thrown away; nothing is global. What is wrong with one package or part is
+kept as its cause, and harms no other.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
-import tomllib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from difflib import get_close_matches
-from importlib.metadata import EntryPoint, entry_points
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import cached_property
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 
 import pluggy
 
 from . import hookspecs
-from .errors import PluginError
-from .fields import known
-from .interfaces import API_LEVEL, KINDS, Component, Declared, Kind
+from .errors import PluginError, did_you_mean
+from .fields import FIELDS, Field
+from .guard import by_default, check_component, guarded, isolated, limit_s
+from .interfaces import Component, Kind
+from .manifest import GROUP, LIST, SHIPPED, Entry, Manifest, allowed, find_manifest, installed_points, read_manifest
+from .recipe import shipped
 
-GROUP = "poserep.plugins"
+__all__ = ["GROUP", "Entry", "Registry"]
+
 ROOT = Path(__file__).parent.parent
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One component as its manifest declares it."""
-
-    kind: Kind
-    name: str
-    module: str
-    summary: str = ""
-    paper: str = ""
-    extra: str = ""
-    package: str = "poserep"
-
-    @property
-    def key(self) -> str:
-        """``kind.name``."""
-        return f"{self.kind}.{self.name}"
-
-    @property
-    def where(self) -> str:
-        """The table that declares it."""
-        return f"registry.toml of {self.package} [{self.key}]"
-
-
-def read_manifest(path: Path, package: str) -> list[Entry]:
-    """Entries of one manifest.
-
-    Raises:
-        PluginError: If the file cannot be read or declares something that is no component.
-    """
-    where = f"{path} ({package})"
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise PluginError(f"the manifest cannot be read: {error}", where=where) from None
-    entries = []
-    for kind, components in tables.items():
-        if kind not in KINDS:
-            raise PluginError(f"unknown kind {kind!r} in a manifest", where=where, hint=f"kinds: {', '.join(KINDS)}")
-        for name, fields in components.items():
-            try:
-                entries.append(Entry(kind=kind, name=name, package=package, **fields))
-            except TypeError:
-                raise PluginError(
-                    f"[{kind}.{name}] must have `module` and may have `summary`, `paper`, `extra`",
-                    where=where,
-                    hint=f"it has: {', '.join(fields)}",
-                ) from None
-    return entries
+Points = Iterable[EntryPoint] | None
 
 
 class Registry:
@@ -90,50 +37,75 @@ class Registry:
     Args:
         extra: Entries beside those shipped and installed, as tests use them.
         installed: Entry points of outside packages; those of the environment if not given.
+        fields: Fields that the extra entries declare beside the vocabulary.
+
+    Attributes:
+        entries: Declared components by ``kind.name``.
+        fields: The vocabulary, and the fields of outside packages.
+        left_out: Entry points that ``POSEREP_PLUGINS`` leaves out.
     """
 
-    def __init__(self, extra: Iterable[Entry] = (), installed: Iterable[EntryPoint] | None = None) -> None:
-        self.entries: dict[str, Entry] = {}
-        self.broken: dict[str, str] = {}
-        self._loaded: dict[str, Component] = {}
+    def __init__(self, extra: Iterable[Entry] = (), installed: Points = None, fields: Iterable[Field] = ()) -> None:
+        own = read_manifest(ROOT / "registry.toml", SHIPPED)
+        self.entries: dict[str, Entry] = {entry.key: entry for entry in own.entries}
         self._refused: dict[str, PluginError] = {}
-        self._handed: list[Component] = []
-        self._plugins = pluggy.PluginManager(hookspecs.PROJECT)
-        self._plugins.add_hookspecs(hookspecs)
-        self._plugins.hook.poserep_register.call_historic(kwargs={"register": self._handed.append})
-        self._declare(read_manifest(ROOT / "registry.toml", "poserep"))
-        for point in entry_points(group=GROUP) if installed is None else installed:
-            self._declare_outside(point)
-        self._declare(extra)
+        self._loaded: dict[str, Component] = {}
+        points, self.left_out = allowed(installed_points() if installed is None else installed)
+        self._outside = list(self._read(points))
+        given = [one for manifest in self._outside for one in manifest.fields]
+        self.fields: Mapping[str, Field] = {**FIELDS, **{one.name: one for one in (*given, *fields)}}
+        self._declare([*(entry for manifest in self._outside for entry in manifest.entries), *extra])
+
+    def _read(self, points: Iterable[EntryPoint]) -> Iterator[Manifest]:
+        """The packages' manifests; a fault in one is kept as its cause."""
+        for point in points:
+            try:
+                manifest = read_manifest(find_manifest(point), point.value)
+            except Exception as error:
+                told = PluginError(f"it cannot be read: {error!r}", where=f"entry point {point.name}")
+                self._refused[point.name] = error if isinstance(error, PluginError) else told
+            else:
+                self._refused |= {f"{point.value}/{key}": error for key, error in manifest.refused.items()}
+                yield manifest
 
     def _declare(self, entries: Iterable[Entry]) -> None:
-        """Add entries. A name that two packages declare is refused to both, lest the order decide what it means."""
+        """Add outside entries. A shipped name stays what it is; one that two declare is refused to both."""
         for entry in entries:
             other = self.entries.setdefault(entry.key, entry)
-            if other is not entry:
-                error = PluginError(
-                    f"{entry.key} is declared by two packages, {other.package} and {entry.package}",
-                    hint="uninstall one of them, or ask its author for another name",
-                )
-                self._refuse(entry.key, error)
+            if other.shipped:
+                hint = "everything else works; ask its author for another name"
+                self._refused[f"{entry.package}/{entry.key}"] = entry.error("bears the name of a shipped part", hint)
+            elif other is not entry:
+                what = f"{entry.key} is declared by two packages, {other.package} and {entry.package}"
+                hint = f"ask an author for another name, or leave one out: {LIST}=-{entry.package}"
+                self._refused[entry.key] = PluginError(what, hint=hint)
 
-    def _declare_outside(self, point: EntryPoint) -> None:
-        """One package's manifest; a fault in it is kept as its cause and harms nobody else."""
-        try:
-            spec = importlib.util.find_spec(point.value)
-            if spec is None or spec.origin is None:
-                raise PluginError(f"the package {point.value!r} is not installed", where=f"entry point {point.name}")
-            self._declare(read_manifest(Path(spec.origin).parent / "registry.toml", point.value))
-        except Exception as error:  # whatever an outside package does must not take the command down
-            self.broken[point.name] = f"{type(error).__name__}: {error}"
+    @property
+    def broken(self) -> dict[str, str]:
+        """Why what is refused is refused: a part by ``kind.name``, one not listed by ``package/kind.name``, a package.
 
-    def _refuse(self, key: str, error: PluginError) -> None:
-        self._refused[key] = error
-        self.broken[key] = str(error)
+        What is wrong with a part's code is known once it is asked for, or after `load_all`.
+        """
+        return {name: str(error) for name, error in self._refused.items()}
+
+    @cached_property
+    def recipes(self) -> Mapping[str, Path]:
+        """Installed recipes: shipped ones by name, others by ``package/name``, and by name where no other has it."""
+        paths = [(one.package, path) for one in self._outside for path in sorted(one.folder.glob("recipes/*.toml"))]
+        full = {f"{package}/{path.stem}": path for package, path in paths}
+        count = Counter(path.stem for path in full.values())
+        return full | {path.stem: path for path in full.values() if count[path.stem] == 1} | shipped()
 
     def names(self, kind: Kind) -> list[str]:
         """Declared names of one kind, sorted; imports nothing."""
         return sorted(entry.name for entry in self.entries.values() if entry.kind == kind)
+
+    def refusal(self, name: str) -> PluginError | None:
+        """Why a part or package is refused, by its name in ``broken`` or the end of it, or by its package."""
+        for key, error in self._refused.items():
+            if name == key or key.startswith(f"{name}/") or key.endswith((f"/{name}", f".{name}")):
+                return error
+        return None
 
     def get(self, kind: Kind, name: str) -> Component:
         """A component, importing its plugin on first use.
@@ -143,112 +115,64 @@ class Registry:
         """
         key = f"{kind}.{name}"
         if key not in self.entries:
-            near = get_close_matches(name, self.names(kind), 1)
-            raise PluginError(
-                f"there is no {kind} named {name!r}",
-                hint=f"did you mean {near[0]!r}?" if near else f"installed: {', '.join(self.names(kind)) or 'none'}",
-            )
+            hint = did_you_mean(name, self.names(kind), f"installed: {', '.join(self.names(kind)) or 'none'}")
+            raise self.refusal(key) or PluginError(f"there is no {kind} named {name!r}", hint=hint)
         if error := self._refused.get(key):
             raise error
         if key not in self._loaded:
             try:
                 self._loaded[key] = self._load(self.entries[key])
             except PluginError as error:
-                self._refuse(key, error)
+                self._refused[key] = error
                 raise
         return self._loaded[key]
 
     def _load(self, entry: Entry) -> Component:
-        self._handed.clear()
-        with guarded(entry, "failed on import"):
+        seconds = limit_s()
+        with guarded(entry, "on import", seconds=seconds):
             module = importlib.import_module(entry.module)
-        with guarded(entry, "failed while registering"):
-            if self._plugins.is_registered(module):  # it holds several components
-                self._plugins.unregister(module)
-            self._plugins.register(module)  # the historic hook fires here
-            found = [one for one in self._handed if (one.kind, one.name) == (entry.kind, entry.name)]
+        with guarded(entry, "while registering", seconds=seconds):
+            handed = components_of(module)
+        found = [one for one in handed if (one.kind, one.name) == (entry.kind, entry.name)]
         if not found:
-            names = ", ".join(f"{one.kind}.{one.name}" for one in self._handed) or "nothing"
-            raise PluginError(
-                f"{entry.module} registered no {entry.kind} named {entry.name!r}, but {names}",
-                where=entry.where,
-                hint="Component(name=...) must equal the key in registry.toml",
-            )
-        with guarded(entry, "failed while declaring"):
-            check_declaration(found[0], entry)
-        return found[0]
+            names = ", ".join(f"{one.kind}.{one.name}" for one in handed) or "nothing"
+            what = f"is not what {entry.module} registers, but {names}"
+            raise entry.error(what, "Component(name=...) must equal the key in registry.toml")
+        with guarded(entry, "while declaring", seconds=seconds):
+            check_component(found[0], entry, self.fields)
+        return found[0] if entry.shipped else isolated(found[0], entry, self.fields)
 
     def load_all(self) -> list[Component]:
         """Every component that can be loaded; the causes of the others are in ``broken``."""
         loaded = []
         for entry in self.entries.values():
-            try:
+            with suppress(PluginError):
                 loaded.append(self.get(entry.kind, entry.name))
-            except PluginError:
-                continue
         return loaded
 
     def writers(self, field: str) -> list[str]:
         """Keys of every loadable component that can write a field, for hints."""
-        found = []
-        for component in self.load_all():
-            if field in {name.rstrip("?") for name in by_default(component, component.writes)}:
-                found.append(f"{component.kind}.{component.name}")
-        return found
+        able = {f"{one.kind}.{one.name}": by_default(one, "writes") for one in self.load_all()}
+        return [key for key, writes in able.items() if field in {name.rstrip("?") for name in writes}]
 
 
-def by_default(component: Component, names: Declared) -> tuple[str, ...]:
-    """What a component declares under its default options; nothing where it has options without a default."""
-    try:
-        return names(component.options()) if callable(names) else names
-    except ValueError:
-        return ()
-
-
-@contextmanager
-def guarded(entry: Entry, failed: str) -> Iterator[None]:
-    """Whatever a plugin raises as a `PluginError`: the command must go on.
+def components_of(module: ModuleType) -> list[Component]:
+    """What a plugin's hook hands over.
 
     Raises:
-        PluginError: With the cause; a missing outside package is told from a fault in the plugin.
+        TypeError: If that is no component.
+        pluggy.PluginValidationError: If it has a hook that there is not, or one with other arguments.
     """
-    try:
-        yield
-    except PluginError:
-        raise
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("poserep", entry.package.partition(".")[0]):
-            raise PluginError(f"{entry.key} cannot be imported: {error}", where=entry.where) from error
-        extra = f"pip install '{entry.package}[{entry.extra}]'" if entry.extra else f"pip install {package}"
-        raise PluginError(
-            f"{entry.key} needs the package {package!r}, which is not installed", where=entry.where, hint=extra
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"{entry.key} {failed}: {type(error).__name__}: {error}",
-            where=entry.where,
-            hint=f"everything else works; mend or uninstall {entry.package}",
-        ) from error
+    handed: list[Component] = []
 
+    def register(component: Component) -> None:
+        if not isinstance(component, Component):
+            raise TypeError(f"{component!r} is no Component")
+        handed.append(component)
 
-def check_declaration(component: Component, entry: Entry) -> None:
-    """Refuse an API level that this version does not speak, and fields outside the vocabulary.
-
-    Raises:
-        PluginError: Naming the level or the field.
-    """
-    if component.api != API_LEVEL:
-        raise PluginError(
-            f"{entry.key} speaks API level {component.api}, this poserep speaks {API_LEVEL}",
-            where=entry.where,
-            hint=f"install a version of {entry.package} made for this poserep",
-        )
-    for names in (component.reads, component.writes):
-        for name in by_default(component, names):
-            if not known(name.rstrip("?")):
-                raise PluginError(
-                    f"{entry.key} declares the field {name!r}, which is not in the vocabulary",
-                    where=entry.where,
-                    hint="use a field of poserep.core.fields, or your own prefix: 'yourpackage:name'",
-                )
+    plugins = pluggy.PluginManager(hookspecs.PROJECT)
+    plugins.add_hookspecs(hookspecs)
+    plugins.hook.poserep_register.call_historic(kwargs={"register": register})
+    plugins.register(module)  # the historic hook fires here
+    plugins.check_pending()
+    return handed

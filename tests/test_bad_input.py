@@ -11,7 +11,7 @@ import pytest
 from poserep.cli import main
 from poserep.tests.fakes.outside import install, plugin
 from poserep.tests.fakes.tiny import flags
-from poserep.tests.fakes.toy import MODULE, PARTS, RECIPE
+from poserep.tests.fakes.toy import DEPTH, MODULE, PARTS, RECIPE
 
 Shown = tuple[int, str, str]
 
@@ -48,7 +48,8 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def toys(outside: Path) -> str:
     """The toys as an installed package, and their recipe."""
     manifest = "".join(f'[{key}]\nmodule = "{MODULE}"\n' for key in PARTS)
-    install(outside, "installed_toys", manifest)
+    manifest += f'[field."{DEPTH.name}"]\naxes = "{DEPTH.axes}"\nunit = "{DEPTH.unit}"\nmeaning = "{DEPTH.meaning}"\n'
+    install(outside, "fakes", manifest)
     path = outside / "toy.toml"
     path.write_text(RECIPE, encoding="utf-8")
     return str(path)
@@ -210,8 +211,8 @@ def test_a_broken_plugin_is_told_and_everything_else_works(poserep: Callable[...
     assert poserep("plugins", "show", "dsl")[0] == 0
     assert poserep("config", "schema")[0] == 0
     code, _, err = poserep("compose", "temporal", "--use", "losses.contrast=sick")
-    assert code == 2
-    assert "loss.sick failed on import: ValueError: no [luck]\n  at    --use losses.contrast=sick\n" in err
+    assert code == 3
+    assert err.startswith("plugin error  loss.sick failed on import: ValueError: no [luck]\n  at    --use losses.co")
 
 
 def test_a_missing_extra_has_its_pip_line(poserep: Callable[..., Shown], outside: Path) -> None:

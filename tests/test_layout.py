@@ -17,9 +17,7 @@ MAX_FUNCTION, MAX_FILE, MAX_CORE, MAX_STUDY = 50, 300, 2500, 1000
 
 def sources() -> list[Path]:
     """Every module of the package."""
-    return sorted(
-        [*ROOT.glob("*.py"), *(path for part in PARTS for path in (ROOT / part).rglob("*.py"))]
-    )
+    return sorted([*ROOT.glob("*.py"), *(path for part in PARTS for path in (ROOT / part).rglob("*.py"))])
 
 
 def name(path: Path) -> str:

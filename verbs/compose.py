@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.markup import escape
 
 from ..core.compose import Composition
 from ..core.console import say, show_table
-from ..core.fields import FIELDS
+from ..core.fields import Field
 
 
 def describe(composition: Composition) -> dict[str, Any]:
@@ -65,7 +66,8 @@ def show(composition: Composition, description: dict[str, Any]) -> None:
     rows = []
     for wire in description["wiring"]:
         count = f"{wire['parameters'] / 1e6:.2f} M" if wire["parameters"] else ""
-        rows.append((wire["role"], wire["use"], ", ".join(wire["reads"]), _shaped(wire["writes"]), count))
+        writes = _shaped(wire["writes"], composition.fields)
+        rows.append((wire["role"], wire["use"], ", ".join(wire["reads"]), writes, count))
     show_table("", ("part", "is", "reads", "writes", "weights"), rows)
     say("")
     for phase in description["phases"]:
@@ -80,5 +82,5 @@ def show(composition: Composition, description: dict[str, Any]) -> None:
     say(f"{total / 1e6:.2f} M weights · crop {description['crop_size']} px · {facts} · wiring checked: {fields} fields")
 
 
-def _shaped(names: list[str]) -> str:
-    return ", ".join(f"{name} ({FIELDS[name].axes})" if name in FIELDS else name for name in names)
+def _shaped(names: list[str], fields: Mapping[str, Field]) -> str:
+    return ", ".join(f"{name} ({fields[name].axes})" if name in fields else name for name in names)

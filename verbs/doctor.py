@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..core.frame_store import cache_folder
+from ..core.manifest import LIST
 from ..core.registry import Registry
 from ..core.run import PACKAGES
 
@@ -104,6 +105,8 @@ def _plugins() -> Finding:
     loaded = registry.load_all()
     packages = {entry.package for entry in registry.entries.values()}
     what = f"{len(loaded)} parts from {len(packages)} package{'s' * (len(packages) > 1)}"
+    if LIST in os.environ:
+        what += f"; {LIST}={os.environ[LIST]} leaves out: {', '.join(registry.left_out) or 'nothing'}"
     if registry.broken:
         causes = "; ".join(f"{name}: {cause.splitlines()[0]}" for name, cause in registry.broken.items())
         return Finding("plugins", "note", f"{what}; broken: {causes}")

@@ -1,16 +1,16 @@
-"""`poserep plugins list|show`: what is installed, and what one part does."""
+"""`poserep plugins list|show`: what is installed, what one part does, and what is broken and why."""
 
 from __future__ import annotations
 
 import json
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel
 from rich.markup import escape
 
 from ..core.console import say, show_table
-from ..core.errors import PluginError
+from ..core.errors import PluginError, did_you_mean
+from ..core.guard import by_default
 from ..core.interfaces import Component
 from ..core.registry import Entry, Registry
 
@@ -31,27 +31,26 @@ def find(name: str, registry: Registry) -> Entry:
     """The entry of ``kind.name`` or of a name that only one kind has.
 
     Raises:
-        PluginError: If there is none, or several.
+        PluginError: If there is none, or several; with its cause if it is one that is refused.
     """
     if name in registry.entries:
         return registry.entries[name]
     found = [entry for entry in registry.entries.values() if entry.name == name]
     if len(found) == 1:
         return found[0]
-    if cause := registry.broken.get(name):
-        raise PluginError(cause, where=f"package {name}", hint="mend or uninstall it; everything else works")
+    if not found and (error := registry.refusal(name)):
+        raise error
     if found:
         raise PluginError(
             f"{len(found)} kinds have a part named {name!r}", hint=f"say which: {', '.join(e.key for e in found)}"
         )
     every = [*registry.entries, *(entry.name for entry in registry.entries.values())]
-    near = get_close_matches(name, every, 1)
-    hint = f"did you mean {near[0]!r}?" if near else "`poserep plugins list` names them all"
+    hint = did_you_mean(name, every, "`poserep plugins list` names them all")
     raise PluginError(f"there is no part named {name!r}", hint=hint)
 
 
 def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:
-    """One component as plain data: its entry, options, fields and roles.
+    """One component as plain data: its entry, options, roles, and the fields that it reads and writes.
 
     Raises:
         PluginError: If it does not exist or cannot be loaded.
@@ -59,6 +58,8 @@ def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:
     registry = registry or Registry()
     entry = find(name, registry)
     component = registry.get(entry.kind, entry.name)
+    reads, writes = _names(component, "reads"), _names(component, "writes")
+    fields = {name: registry.fields[name] for one in (*reads, *writes) if (name := one.rstrip("?")) in registry.fields}
     return {
         "kind": entry.kind,
         "name": entry.name,
@@ -67,9 +68,10 @@ def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:
         "module": entry.module,
         "package": entry.package,
         "options": option_rows(component.options),
-        "reads": _names(component, component.reads),
-        "writes": _names(component, component.writes),
-        "roles": _names(component, component.roles),
+        "reads": reads,
+        "writes": writes,
+        "roles": _names(component, "roles"),
+        "fields": {name: {"axes": one.axes, "unit": one.unit, "meaning": one.meaning} for name, one in fields.items()},
     }
 
 
@@ -97,16 +99,19 @@ def _type_name(schema: dict[str, Any]) -> str:
 
 def _toml(value: Any) -> str:
     """A value as TOML, which agrees with JSON on all that options are made of, but for tables."""
-    return "" if value is None else json.dumps(value, default=BaseModel.model_dump)
+    return "" if value is None else json.dumps(value, default=_plain)
 
 
-def _names(component: Component, names: Any) -> list[str]:
-    if not callable(names):
-        return list(names)
-    try:
-        return list(names(component.options()))
-    except ValueError:  # it has options without a default: what it reads depends on them
-        return ["depends on its options"]
+def _plain(value: Any) -> Any:
+    return value.model_dump() if isinstance(value, BaseModel) else str(value)
+
+
+def _names(component: Component, which: str) -> list[str]:
+    names = list(by_default(component, which))
+    if names or not callable(getattr(component, which)):
+        return names
+    unset = any(option.is_required() for option in component.options.model_fields.values())
+    return ["depends on its options"] * unset
 
 
 def show(description: dict[str, Any]) -> None:
@@ -115,9 +120,14 @@ def show(description: dict[str, Any]) -> None:
     for key in ("paper", "module"):
         if description[key]:
             say(f"[dim]{key:7}[/] {escape(description[key])}")
+    axes = {name: f" ({about['axes']})" for name, about in description["fields"].items()}
     for key in ("reads", "writes", "roles"):
         if description[key]:
-            say(f"[dim]{key:7}[/] {escape(', '.join(description[key]))}")
+            names = ", ".join(name + axes.get(name.rstrip("?"), "") for name in description[key])
+            say(f"[dim]{key:7}[/] {escape(names)}")
+    for name, about in description["fields"].items():
+        if ":" in name:
+            say(f"[dim]field  [/] {escape(name)}: {escape(about['meaning'])}, {escape(about['unit'])}")
     if description["options"]:
         say("")
         show_table(

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from ..core.compose import compose
 from ..core.config import Experiment, complete, to_toml
+from ..core.guard import schema_of
 from ..core.interfaces import KINDS, Kind
-from ..core.recipe import shipped
+from ..core.manifest import SHIPPED
 from ..core.registry import Registry
 
 SCHEMA = "http://json-schema.org/draft-07/schema#"
 
 
-def list_rows() -> list[dict[str, str]]:
-    """Name, summary and paper row of each shipped recipe."""
+def list_rows(registry: Registry | None = None) -> list[dict[str, str]]:
+    """Name, summary, paper row and package of each installed recipe, the shipped ones first; imports no plugin."""
+    recipes = (registry or Registry()).recipes
+    owners = {path: name.rpartition("/")[0] for name, path in recipes.items() if "/" in name}
+    names = {path: name for name, path in recipes.items()}  # the short name comes last, where it is free
     rows = []
-    for name, path in shipped().items():
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows.append({"recipe": name, "summary": data.get("summary", ""), "paper": data.get("paper", "")})
+    for path, name in sorted(names.items(), key=lambda one: one[0] in owners):
+        about = {"summary": "", "paper": ""} | _about(path)
+        rows.append({"recipe": name, **about, "package": owners.get(path, SHIPPED)})
     return rows
+
+
+def _about(path: Path) -> dict[str, str]:
+    """What a recipe says of itself, or why it cannot be read: one that is broken hides no other."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return {"summary": f"cannot be read: {error}"}
+    return {key: str(data[key]) for key in ("summary", "paper") if key in data}
 
 
 def complete_text(recipe: str, sets: Sequence[str] = (), uses: Sequence[str] = (), drops: Sequence[str] = ()) -> str:
@@ -35,7 +49,7 @@ def schema(registry: Registry | None = None) -> dict[str, Any]:
     parts: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in KINDS}
     definitions: dict[str, Any] = {}
     for component in registry.load_all():
-        own = component.options.model_json_schema(ref_template="#/$defs/{model}")
+        own = dict(schema_of(component.options))
         definitions |= own.pop("$defs", {})
         properties = {"use": {"const": component.name}, **own.get("properties", {})}
         if component.kind == "loss":

@@ -1,10 +1,12 @@
+import io
 import json
 import logging
+from contextlib import redirect_stderr
 
 import pytest
 
 from poserep.core import console
-from poserep.core.console import note, say, show_error, show_json, show_table, track
+from poserep.core.console import live_table, note, say, show_error, show_json, show_table, track
 from poserep.core.errors import ConfigError, DataError, Problem
 
 LONG = "runs/" + "a-rather-long-name/" * 12
@@ -69,3 +71,21 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setenv("TERM", "xterm")
     assert list(track("abc", "drawing", 3)) == ["a", "b", "c"]
     assert "drawing" in capsys.readouterr().err
+
+
+def test_a_live_table_is_drawn_on_a_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def draw() -> console.Cells:
+        return "study", ("arm", "seed 0"), [("dsl", "[pretraining] 40%")], "2 left"
+
+    with live_table(draw):
+        pass
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with live_table(draw), redirect_stderr(io.StringIO()):
+        note("quiet")
+    shown = capsys.readouterr().err
+    assert "[pretraining] 40%" in shown
+    assert "2 left" in shown
+    assert "quiet" not in shown

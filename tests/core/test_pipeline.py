@@ -9,7 +9,7 @@ from torch import Tensor
 from poserep.core.batches import Batches, build_sampler, open_source
 from poserep.core.compose import Composition, Wire, compose
 from poserep.core.errors import PluginError, ShapeError
-from poserep.core.fields import FIELDS
+from poserep.core.fields import FIELDS, Field
 from poserep.core.pipeline import Model, Pipeline, check_written, composite_stage, crop_stage, float_images
 from poserep.core.registry import Registry
 from poserep.tests.fakes.tiny import TINY
@@ -124,6 +124,14 @@ def test_a_part_that_writes_other_fields_than_it_declares_is_told(written: dict[
 def test_a_part_that_writes_a_wrong_shape_is_told() -> None:
     with pytest.raises(ShapeError, match=r"box: expected \(B, T, 4\), got \(2, 4\)"):
         check_written(WIRE, {"box": torch.zeros(2, 4)})
+
+
+def test_a_packages_own_field_is_held_to_the_axes_that_it_describes() -> None:
+    fields = {"own:depth": Field("own:depth", "B T", "mm", "distance")}
+    wire = Wire("detector", "own", ("frame",), ("own:depth",))
+    check_written(wire, {"own:depth": torch.zeros(2, 4)}, fields)
+    with pytest.raises(ShapeError, match=r"own:depth: expected \(B, T\), got \(2, 4, 1\)"):
+        check_written(wire, {"own:depth": torch.zeros(2, 4, 1)}, fields)
 
 
 def test_a_loss_may_bear_the_name_of_a_method(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from poserep.core.config import Probe
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Clip, Draw
 from poserep.core.pipeline import Pipeline
-from poserep.core.probe import Standard, build_head, collect, errors, every_kth, fit_regressor, frames_of
+from poserep.core.probe import Standard, build_head, collect, every_kth, fit_regressor, frame_errors, frames_of
 from poserep.tests.fakes.toy import toy
 
 
@@ -104,6 +104,8 @@ def test_the_head_has_the_widths_asked_for(tmp_path: Path) -> None:
 
 def test_the_truth_has_no_error() -> None:
     pose = torch.randn(4, 17, 3)
-    assert errors(pose, pose) == pytest.approx({"N-MPJPE": 0.0, "MPJPE": 0.0, "P-MPJPE": 0.0}, abs=1e-4)
-    assert errors(2 * pose, pose)["N-MPJPE"] == pytest.approx(0.0, abs=1e-5)
-    assert errors(2 * pose, pose)["MPJPE"] > 1
+    same, doubled = frame_errors(pose, pose), frame_errors(2 * pose, pose)
+    assert list(same) == ["N-MPJPE", "MPJPE", "P-MPJPE"]
+    assert all(values.shape == pose.shape[:1] and values.max() < 1e-4 for values in same.values())
+    assert doubled["N-MPJPE"].max() < 1e-5
+    assert doubled["MPJPE"].mean() > 1

@@ -188,9 +188,20 @@ def test_a_recipe_is_read_by_name_or_by_file(tmp_path: Path) -> None:
     assert read(path)[1].name == str(path)
 
 
+def test_a_recipe_of_an_outside_package_is_read_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(TEXT)
+    installed = shipped() | {"pack/own": path}
+    assert read("pack/own", installed)[1].name == str(path)
+    assert read("temporal", installed)[1].name == "temporal.toml"
+    with pytest.raises(ConfigError) as caught:
+        read("pack/owm", installed)
+    assert caught.value.hint == "did you mean 'pack/own'?"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("temporl", "did you mean 'temporal'?"), ("zzz", "`poserep recipes list` names the shipped ones")],
+    [("temporl", "did you mean 'temporal'?"), ("zzz", "`poserep recipes list` names them all")],
 )
 def test_an_unknown_recipe_has_a_near_name_or_the_list(name: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -52,6 +52,38 @@ def test_a_package_with_an_unreadable_manifest_is_told_by_its_name(
         describe("outside_unreadable", registry)
 
 
+def test_an_outsider_that_bears_a_shipped_name_is_told_and_the_shipped_part_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "outside_usurper", '[loss.dsl]\nmodule = "outside_usurper.own"\n')
+    registry = Registry()
+    assert describe("dsl", registry)["package"] == "poserep"
+    for name in ("outside_usurper/loss.dsl", "outside_usurper"):
+        with pytest.raises(PluginError, match="bears the name of a shipped part"):
+            describe(name, registry)
+
+
+def test_fields_are_shown_with_their_axes_and_a_packages_own_with_their_meaning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    text = '[field."outside_seen:depth"]\naxes = "B T"\nunit = "mm"\nmeaning = "distance [of all]"\n'
+    source = plugin("loss", "own", "reads=('variant', 'outside_seen:depth?')")
+    install(tmp_path, "outside_seen", f'[loss.own]\nmodule = "outside_seen.own"\n{text}', own=source)
+    description = describe("own")
+    assert description["reads"] == ["variant", "outside_seen:depth?"]
+    assert description["fields"]["outside_seen:depth"] == {
+        "axes": "B T",
+        "unit": "mm",
+        "meaning": "distance [of all]",
+    }
+    show(description)
+    out = capsys.readouterr().out
+    assert "reads   variant (B T V), outside_seen:depth? (B T)\n" in out
+    assert "field   outside_seen:depth: distance [of all], mm\n" in out
+
+
 def test_a_part_is_found_by_its_key_or_by_its_name_alone() -> None:
     assert find("loss.dsl", REGISTRY) is find("dsl", REGISTRY)
 
@@ -114,6 +146,8 @@ class Many(Options):
     """A table."""
     made: tuple[int, ...] = Field(default_factory=tuple)
     """Made."""
+    path: Path = Path("here")
+    """A place."""
 
 
 def test_options_are_told_as_one_writes_them_in_a_recipe() -> None:
@@ -126,6 +160,7 @@ def test_options_are_told_as_one_writes_them_in_a_recipe() -> None:
         "maybe": ("integer", ""),
         "inner": ("table", '{"a": 1}'),
         "made": ("array", "[]"),
+        "path": ("string", '"here"'),
     }
 
 

@@ -11,13 +11,51 @@ from poserep.core.config import complete
 from poserep.core.errors import ConfigError
 from poserep.core.recipe import shipped
 from poserep.core.registry import Registry
+from poserep.tests.fakes.outside import install
 from poserep.verbs.recipes import complete_text, list_rows, schema
 
 
 def test_every_shipped_recipe_is_listed_with_its_summary() -> None:
-    rows = list_rows()
+    rows = list_rows(Registry(installed=()))
     assert [row["recipe"] for row in rows] == list(shipped())
-    assert all(row["summary"] for row in rows)
+    assert all(row["summary"] and row["package"] == "poserep" for row in rows)
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """An installed package that cannot be imported, with a recipe of its own, one under a shipped name, one broken."""
+    monkeypatch.syspath_prepend(tmp_path)
+    package = f"recipes_{request.node.name}"
+    folder = install(tmp_path, package, "", __init__="raise RuntimeError") / "recipes"
+    folder.mkdir()
+    text = shipped()["dsl"].read_text(encoding="utf-8")
+    for name in ("own", "temporal"):
+        (folder / f"{name}.toml").write_text(
+            re.sub("(?m)^name = .*", f'name = "{name}-outside"', text), encoding="utf-8"
+        )
+    (folder / "torn.toml").write_text("name = = 3", encoding="utf-8")
+    return package
+
+
+def test_outside_recipes_are_listed_after_the_shipped_ones(outside: str) -> None:
+    rows = list_rows()[len(shipped()) :]
+    assert [(row["recipe"], row["package"]) for row in rows] == [
+        ("own", outside),
+        (f"{outside}/temporal", outside),
+        ("torn", outside),
+    ]
+    assert rows[0]["summary"] == tomllib.loads(shipped()["dsl"].read_text(encoding="utf-8"))["summary"]
+    assert rows[2]["summary"].startswith("cannot be read: ")
+
+
+def test_an_outside_recipe_is_composed_by_its_name(outside: str) -> None:
+    assert compose("own").experiment.name == "own-outside"
+    assert compose(f"{outside}/temporal").experiment.name == "temporal-outside"
+    assert compose("temporal").experiment.name == "temporal"
+    assert 'name = "own-outside"' in complete_text("own")
+    with pytest.raises(ConfigError) as caught:
+        compose("onw")
+    assert caught.value.hint == "did you mean 'own'?"
 
 
 def test_a_shown_recipe_is_complete_and_is_a_recipe(tmp_path: Path) -> None:
