@@ -125,7 +125,9 @@ def fit_regressor(head: nn.Module, x_NF: Tensor, pose_NJ3: Tensor, options: Prob
     torch.manual_seed(seed)
     features, poses = Standard.of(x_NF), Standard.of(pose_NJ3.flatten(1))
     x, y = features.apply(x_NF), poses.apply(pose_NJ3.flatten(1))
-    optimizer = torch.optim.AdamW(head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay)
+    optimizer = torch.optim.AdamW(
+        head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
     size = min(options.batch, len(x))
     head.train()
     for step in range(options.steps):
