@@ -299,7 +299,7 @@ def plugins_check(
 @plugins_app.command("new")
 def plugins_new(
     name: Annotated[str, typer.Argument(help="Of the part: lower case, digits, hyphens.", show_default=False)],
-    kind: Annotated[str, typer.Option(help="What it shall be: loss, encoder, sampler, ...", show_default=False)],
+    kind: Annotated[str, typer.Option(help="What it shall be: loss, encoder, sampler, ...", show_default=False)] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder; poserep-NAME if not given.")] = None,
 ) -> None:
     """Write an installable package with one part that works: its recipe, its tests, README and CI file.

@@ -1,0 +1,1 @@
+"""An encoder built on torchvision, a requirement of this package alone."""
