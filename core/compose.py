@@ -214,7 +214,7 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
         for role in phase.losses:
             if role not in resolved.experiment.losses:
                 what = f"phase {phase.name!r} names the loss {role!r}, which there is not"
-                problems.append(Problem(what, where, near(role, list(resolved.experiment.losses))))
+                problems.append(Problem(what, where, did_you_mean(role, resolved.experiment.losses)))
                 continue
             loss = resolved.parts[f"losses.{role}"]
             if missing := drawn.missing(declared(loss.component.roles, loss.options)):
@@ -225,15 +225,11 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
     return problems
 
 
-def near(name: str, names: Sequence[str]) -> str:
-    """A hint: the name that was probably meant, or all that there are."""
-    return did_you_mean(name, names, f"there is: {', '.join(names)}")
-
-
 def _probe_problems(resolved: Resolved, wires: Sequence[Wire], source: Source) -> list[Problem]:
     written = {name for one in wires for name in one.writes}
     where = source.locate(("probe", "fields"))
     unmet = [name for name in resolved.experiment.probe.fields if name not in written]
     return [
-        Problem(f"the probe reads {name!r}, which nobody writes", where, near(name, sorted(written))) for name in unmet
+        Problem(f"the probe reads {name!r}, which nobody writes", where, did_you_mean(name, sorted(written)))
+        for name in unmet
     ]

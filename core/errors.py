@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import ClassVar
@@ -44,10 +44,10 @@ class Problem:
     hint: str = ""
 
 
-def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
-    """A hint: the name that was probably meant, or something else."""
-    found = get_close_matches(name, list(names), 1)
-    return f"did you mean {found[0]!r}?" if found else otherwise
+def did_you_mean(name: str, names: Collection[str], otherwise: str = "") -> str:
+    """A hint: the name that was probably meant, or else what is given, or all that there are."""
+    found = get_close_matches(name, names, 1)
+    return f"did you mean {found[0]!r}?" if found else otherwise or f"there is: {', '.join(names)}"
 
 
 class ConfigError(PoserepError):

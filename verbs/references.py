@@ -57,7 +57,8 @@ def hooks() -> list[Any]:
 def interface(kind: type[Any], whose: str = "") -> str:
     """One class: its words, its attributes and methods as code, and what each of them means."""
     attributes, methods = list(_attributes(kind)), list(_methods(kind))
-    lines = [f"    {name}: {told}" for name, told, _ in attributes] + [f"    {_signature(one)}" for one in methods]
+    lines = [f"    {name}: {told}" for name, told, _ in attributes]
+    lines += ["" for _ in methods[:1] if lines] + [f"    {_signature(one)}" for one in methods]
     meanings = dict(_items(kind)) | {name: words for name, _, words in attributes if words}
     meanings |= {one.__name__: " ".join(prose(one).split()) for one in methods}
     pieces = [f"### {kind.__name__}\n"]

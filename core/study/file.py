@@ -25,9 +25,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from ..compose import near
 from ..config import freeze
-from ..errors import ConfigError, Problem
+from ..errors import ConfigError, Problem, did_you_mean
 from ..interfaces import Options
 from ..problems import problems_of
 from ..recipe import Source
@@ -216,13 +215,13 @@ def _meaning_problems(study: Study) -> Iterator[Problem]:
         if twice := [value for value, count in Counter(values).items() if count > 1]:
             yield Problem(f"{key}: {', '.join(map(str, twice))} is there twice", at((key,)), "name each once")
     if study.metric not in METRICS:
-        yield Problem(f"metric: there is no {study.metric!r}", at(("metric",)), near(study.metric, METRICS))
+        yield Problem(f"metric: there is no {study.metric!r}", at(("metric",)), did_you_mean(study.metric, METRICS))
     if study.labels is not None and study.compare_at is not None and study.compare_at not in study.labels:
         hint = f"labels has: {', '.join(map(str, study.labels))}"
         yield Problem(f"compare_at: {study.compare_at} is not one of labels", at(("compare_at",)), hint)
     if study.baseline is not None and study.baseline not in study.arm_names:
         what = f"baseline: there is no arm {study.baseline!r}"
-        yield Problem(what, at(("baseline",)), near(study.baseline, study.arm_names))
+        yield Problem(what, at(("baseline",)), did_you_mean(study.baseline, study.arm_names))
     for name, count in Counter(name for name, _tables in tables_of(study)).items():
         if count > 1:
             what = f"arms.{name}: an arm of the axes has this name"
