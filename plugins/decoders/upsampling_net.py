@@ -14,7 +14,7 @@ from ...core.errors import ConfigError
 from ...core.geometry import soft_window
 from ...core.interfaces import Context
 from ...core.ranks import uniform_rows
-from ...core.trunk import IMAGENET_MEAN, IMAGENET_STD
+from ...networks.trunk import IMAGENET_MEAN, IMAGENET_STD
 from .upsampling import UpsamplingOptions
 
 

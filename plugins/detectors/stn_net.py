@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...core.fields import expect
 from ...core.geometry import pixel_centres
-from ...core.trunk import Trunk
+from ...networks.trunk import Trunk
 from .stn import STNOptions
 
 INITIAL_SCALE_LOGIT = 0.5  # s = 0.2 + 0.8 sigmoid(0.5) = 0.698

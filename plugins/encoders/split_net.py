@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.fields import expect
-from ...core.trunk import Trunk
+from ...networks.trunk import Trunk
 from .split import SplitOptions
 
 

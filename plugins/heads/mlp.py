@@ -31,7 +31,7 @@ class MLPOptions(Options):
 
 def build(options: MLPOptions, context: Context) -> nn.Module:
     """A network from (N, features) to (N, outputs)."""
-    from ...core.mlp import mlp
+    from ...networks.mlp import mlp
 
     return mlp(context.facts["features"], context.facts["outputs"], **options.model_dump())
 

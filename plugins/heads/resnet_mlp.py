@@ -32,7 +32,7 @@ class ResNetMLPOptions(Options):
 
 def build(options: ResNetMLPOptions, context: Context) -> nn.Module:
     """A network from (N, features) to (N, outputs)."""
-    from ...core.mlp import resnet_mlp
+    from ...networks.mlp import resnet_mlp
 
     return resnet_mlp(context.facts["features"], context.facts["outputs"], **options.model_dump())
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...core.fields import expect
 from ...core.interfaces import Context
-from ...core.mlp import resnet_mlp
+from ...networks.mlp import resnet_mlp
 from .pose2d import Pose2DOptions, in_box, pose_term
 
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import DataError
-from ...core.trunk import IMAGENET_MEAN, IMAGENET_STD
-from ...core.weights import timm_model
+from ...networks.trunk import IMAGENET_MEAN, IMAGENET_STD
+from ...networks.weights import timm_model
 from .reconstruction import ReconstructionOptions, chosen_frames, pixel_term
 
 STAGES = {"layers": (1, 2, 3), "nsd": (0, 1, 2)}

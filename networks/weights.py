@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import torch
 from torch import Tensor, nn
 
-from .errors import ConfigError, DataError
+from ..core.errors import ConfigError, DataError
 
 HUB_FILE = "model.safetensors"
 HUB_PATIENCE_S = 5.0

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from poserep.core import weights
 from poserep.core.errors import ConfigError, DataError
-from poserep.core.weights import timm_model
+from poserep.networks import weights
+from poserep.networks.weights import timm_model
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .errors import ConfigError
+from ..core.errors import ConfigError
 from .weights import timm_model
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)

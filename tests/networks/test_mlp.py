@@ -1,8 +1,8 @@
 import torch
 from torch import nn
 
-from poserep.core.mlp import ResidualBlock, mlp, resnet_mlp
 from poserep.core.ranks import RowDropout
+from poserep.networks.mlp import ResidualBlock, mlp, resnet_mlp
 
 
 def test_layers_come_in_the_order_linear_relu_norm_dropout() -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .ranks import RowDropout
+from ..core.ranks import RowDropout
 
 
 def mlp(features: int, outputs: int, *, hidden: int, layers: int, dropout: float) -> nn.Sequential:

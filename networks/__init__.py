@@ -1,0 +1,1 @@
+"""Building blocks of networks that parts of several kinds share: no contract, so not core."""
