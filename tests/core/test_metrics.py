@@ -8,7 +8,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from poserep.core.errors import ShapeError
-from poserep.core.metrics import auc, joint_errors, mpjpe, n_mpjpe, p_mpjpe, pck, procrustes, root_centre
+from poserep.core.metrics import (
+    auc,
+    closest_rotation,
+    joint_errors,
+    mpjpe,
+    n_mpjpe,
+    p_mpjpe,
+    pck,
+    procrustes,
+    root_centre,
+)
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 METRICS: list[Metric] = [mpjpe, n_mpjpe, p_mpjpe, joint_errors, procrustes]
@@ -123,6 +133,41 @@ def test_p_mpjpe_ignores_scale_rotation_and_translation(seed: int, scale: float)
 
     torch.testing.assert_close(p_mpjpe(similar, g), p_mpjpe(p, g))
     torch.testing.assert_close(p_mpjpe(similar, p), torch.zeros(4, dtype=p.dtype), atol=1e-9, rtol=0)
+
+
+def test_the_closest_rotation_of_a_rotation_is_itself_and_of_a_quarter_turn_as_worked_out() -> None:
+    turned = rotations(50, seed=3)
+    torch.testing.assert_close(closest_rotation(7.0 * turned), turned)
+    quarter = torch.tensor([[[0.0, 5.0, 0.0], [-2.0, 0.0, 0.0], [0.0, 0.0, 1.0]]], dtype=torch.float64)
+    expected = torch.tensor([[[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]], dtype=torch.float64)
+    torch.testing.assert_close(closest_rotation(quarter), expected)
+
+
+@few
+@given(seed=seeds, flat=st.floats(0, 1), mirrored=st.booleans())
+def test_no_rotation_is_closer_than_the_closest_however_flat_or_mirrored(
+    seed: int, flat: float, mirrored: bool
+) -> None:
+    matrices = poses(20, seed, joints=3)
+    U, S, Vh = torch.linalg.svd(matrices)
+    S[:, 2] *= flat
+    matrices = (U * S[:, None]) @ Vh * (-1 if mirrored else 1)
+    own = closest_rotation(matrices)
+    sign = torch.linalg.det(matrices).sign()
+    best = S[:, 0] + S[:, 1] + sign * S[:, 2]  # the greatest tr(H^T R) that there is
+    torch.testing.assert_close((matrices * own).sum(dim=(1, 2)), best)
+    torch.testing.assert_close(own @ own.mT, torch.eye(3, dtype=torch.float64).expand(20, 3, 3))
+    torch.testing.assert_close(torch.linalg.det(own), torch.ones(20, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("diagonal", [(0, 0, 0), (1, 0, 0), (1, 1, -1), (-1, -1, -1), (3, 2, -2), (1, 1e-9, 1e-9)])
+def test_matrices_without_a_single_closest_rotation_still_get_a_rotation(diagonal: tuple[float, ...]) -> None:
+    matrix = torch.diag(torch.tensor(diagonal, dtype=torch.float64))
+    own = closest_rotation(matrix)
+    first, second, third = sorted(map(abs, diagonal), reverse=True)
+    best = first + second + (third if math.prod(diagonal) >= 0 else -third)
+    torch.testing.assert_close(torch.linalg.det(own), torch.tensor(1.0, dtype=torch.float64))
+    torch.testing.assert_close((matrix * own).sum(), torch.tensor(float(best), dtype=torch.float64))
 
 
 def test_a_mirror_image_is_not_aligned_away() -> None:
