@@ -14,7 +14,7 @@ from .interfaces import Array, Background, Context, Dataset, Draw, Roles, Sample
 from .ranks import own_rows, world_size
 
 AHEAD = 2  # batches read while the network computes
-LABELS = frozenset(("pose", "pose_2d", "true_box", "true_mask"))
+LABELS = frozenset(("pose", "pose_2d", "true_box", "true_mask", "rotation"))
 
 
 class Source:

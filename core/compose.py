@@ -207,21 +207,27 @@ def _phase_problems(resolved: Resolved, phases: Sequence[PhasePlan], source: Sou
     problems = []
     for phase in phases:
         where = source.locate(("phases", phase.name, "losses"))
-        chosen = resolved.parts[phase.sampler]
-        sampler = resolved.experiment.sampler if phase.sampler == "sampler" else None
-        use = sampler.use if sampler else chosen.component.name
-        drawn = Roles(declared(chosen.component.roles, chosen.options))
         for role in phase.losses:
             if role not in resolved.experiment.losses:
                 what = f"phase {phase.name!r} names the loss {role!r}, which there is not"
                 problems.append(Problem(what, where, did_you_mean(role, resolved.experiment.losses)))
-                continue
-            loss = resolved.parts[f"losses.{role}"]
-            if missing := drawn.missing(declared(loss.component.roles, loss.options)):
-                what = f"losses.{role} ({loss.component.name}) needs frames in the roles {', '.join(missing)}; "
-                what += f"the sampler {use!r} draws {', '.join(drawn.names)}"
-                hint = "swap the sampler, or give the phase its own"
-                problems.append(Problem(what, source.locate(("losses", role)), hint))
+        asking = [f"losses.{role}" for role in phase.losses if role in resolved.experiment.losses]
+        problems += _role_problems(resolved, phase, ["exchange", *asking], source)
+    return problems
+
+
+def _role_problems(resolved: Resolved, phase: PhasePlan, asking: Sequence[str], source: Source) -> list[Problem]:
+    """Parts that need frames in other roles than the phase's sampler draws."""
+    chosen = resolved.parts[phase.sampler]
+    drawn = Roles(declared(chosen.component.roles, chosen.options))
+    problems = []
+    for address in asking:
+        part = resolved.parts[address]
+        if missing := drawn.missing(declared(part.component.roles, part.options)):
+            what = f"{address} ({part.component.name}) needs frames in the roles {', '.join(missing)}; "
+            what += f"the sampler {chosen.component.name!r} draws {', '.join(drawn.names)}"
+            hint = "swap the sampler, or give the phase its own"
+            problems.append(Problem(what, source.locate(address.split(".")), hint))
     return problems
 
 

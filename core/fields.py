@@ -51,6 +51,7 @@ FIELDS: Mapping[str, Field] = _vocabulary(
     Field("pose_2d", "B T J 2", "[-1, 1]", "2D joints in frame coordinates"),
     Field("true_box", "B T 4", "[-1, 1]", "box around the visible subject"),
     Field("true_mask", "B T 1 H W", "[0, 1]", "silhouette of the subject"),
+    Field("rotation", "B T 3 3", "1", "of the camera, world to camera: x_camera = R x_world + t"),
     # stages
     Field("background", "B T 3 H W", "RGB in [0, 1]", "the scene without the subject"),
     Field("box", "B T 4", "[-1, 1]", "(s_x, s_y, u_x, u_y): share of the frame's sides, centre"),

@@ -87,7 +87,7 @@ class Component:
             it takes where somebody writes it and does without otherwise.
         writes: Fields that it writes; one with ``?`` is written where its optional reads are met. For a dataset:
             the labels that it has.
-        roles: Of a sampler, the roles that it draws; of a loss, those that it needs.
+        roles: Of a sampler, the roles that it draws; of a loss or an exchange, those that it needs.
         facts: Numbers about itself that other components need, see `Context`.
         example: Options with which the conformance kit builds it: small, and what it cannot do without. Or a function
             that writes the files it needs into a folder, and returns the options that name them.

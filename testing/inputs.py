@@ -51,7 +51,16 @@ def value(field: Field, tuples: int, roles: Sequence[str]) -> Any:
         return torch.arange(tuples)[:, None].expand(shape).clone()
     if is_box(field.name):
         return torch.cat((0.3 + 0.4 * torch.rand(*shape[:-1], 2), 0.4 * torch.rand(*shape[:-1], 2) - 0.2), dim=-1)
+    if field.name == "rotation":
+        return rotations(shape)
     return of_unit(field.unit, shape)
+
+
+def rotations(shape: Sequence[int]) -> Tensor:
+    """Random rotations, (..., 3, 3)."""
+    axes: Tensor = torch.linalg.qr(torch.randn(*shape)).Q
+    hand: Tensor = torch.linalg.det(axes).sign()
+    return axes * hand[..., None, None]  # in 3D a reflection's negative is a rotation
 
 
 def of_unit(unit: str, shape: Sequence[int]) -> Tensor:

@@ -58,13 +58,20 @@ def test_every_unmet_need_is_told_at_once() -> None:
     )
 
 
+def test_an_exchange_that_needs_other_roles_than_are_drawn_is_refused() -> None:
+    (fault,) = faults(uses=["exchange=rotate_view"])
+    assert fault.what == (
+        "exchange (rotate_view) needs frames in the roles now_1, now_2, then_1, then_2; "
+        "the sampler 'temporal' draws reference, positive, intermediate, negative"
+    )
+    assert fault.where == "--use exchange=rotate_view"
+
+
 def test_cores_own_step_points_to_the_part_that_it_goes_with() -> None:
     (fault,) = faults(drops=["background"], sets=["detector.sees='frame'"])
     assert fault.what == "composite (core) reads 'background', which nobody writes"
     assert fault.where.startswith("temporal.toml:")
-    assert (
-        fault.hint == "could supply it: background.constant, background.halves, background.median, background.provided"
-    )
+    assert fault.hint.startswith("could supply it: background.constant, background.halves, background.median, ")
 
 
 def test_a_label_that_the_dataset_does_not_have_is_told() -> None:

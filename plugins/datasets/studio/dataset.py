@@ -20,14 +20,16 @@ from ....core.frame_store import frame_store
 from ....core.hookspecs import hookimpl
 from ....core.interfaces import Array, Component, Context, Options
 from ....core.skeleton import HUMAN36M_17
+from ..pasting import Each, Pictures, paste
 from .takes import plan_takes
 
 if TYPE_CHECKING:
     from ....core.camera import Camera
     from .scenes import Scene
 
+PASTED = {"paste_on", "paste_each"}  # drawn before, pasted afterwards
 DRAWING = 2  # goes up when the renderer draws other pixels, so that old caches are not used
-LABELS = ("pose", "pose_2d", "true_box", "true_mask", "background")
+LABELS = ("pose", "pose_2d", "true_box", "true_mask", "rotation", "background")
 
 
 class StudioOptions(Options):
@@ -59,6 +61,10 @@ class StudioOptions(Options):
     """Side of the square frames in pixels."""
     seed: int = Field(default=0, ge=0)
     """Seed of people, motions and scene."""
+    paste_on: str = ""
+    """A folder of pictures: people are cut out by their masks and pasted on one drawn at random."""
+    paste_each: Each = "clip"
+    """Draw a picture for each clip, or for each frame."""
 
 
 class Studio:
@@ -79,6 +85,9 @@ class Studio:
         self._starts = np.cumsum([0, *(len(clip) for clip in self.clips)])
         self._cameras: dict[int, list[Camera]] = {}
         self._drawn: Array | None = None
+        self._pictures: Pictures | None = None
+        if options.paste_on:
+            self._pictures = Pictures(options.paste_on, options.seed, options.paste_each, self.frame_size)
 
     def cameras(self, clip: int) -> list[Camera]:
         """The camera of each frame of a clip."""
@@ -89,7 +98,10 @@ class Studio:
 
     def frames(self, clip: int, indices: Array) -> Array:
         """Frames of a clip, (N, 3, H, W) uint8; all clips are drawn on first use."""
-        return self._store()[self._starts[clip] + indices, :3]
+        drawn = self._store()[self._starts[clip] + indices]
+        if self._pictures is None:
+            return drawn[:, :3]
+        return paste(drawn[:, :3], drawn[:, 3:], self._pictures.behind(self.clips[clip].name, indices))
 
     def labels(self, name: str, clip: int, indices: Array) -> Array:
         """Exact truth of a clip's frames, see `core.interfaces.Dataset.labels`."""
@@ -98,8 +110,10 @@ class Studio:
         if name in ("true_mask", "true_box"):
             mask = self._store()[self._starts[clip] + indices, 3:]
             return mask if name == "true_mask" else _boxes(mask[:, 0])
-        joints_NJ3 = self._takes[clip].joints_TJ3[indices]
         cameras = [self.cameras(clip)[index] for index in indices]
+        if name == "rotation":
+            return np.stack([camera.rotation_33 for camera in cameras]).astype(np.float32)
+        joints_NJ3 = self._takes[clip].joints_TJ3[indices]
         if name == "pose_2d":
             pairs = zip(cameras, joints_NJ3, strict=True)
             return np.stack([camera.to_frame(camera.project(joints)) for camera, joints in pairs]).astype(np.float32)
@@ -108,6 +122,8 @@ class Studio:
         return centred
 
     def _background(self, clip: int, indices: Array) -> Array:
+        if self._pictures is not None:
+            return self._pictures.behind(self.clips[clip].name, indices)
         cameras = [self.cameras(clip)[index] for index in indices]
         background: Array = self.scene.background(self._takes[clip].camera, cameras).numpy()
         return background if background.ndim == 4 else background[None]
@@ -115,7 +131,11 @@ class Studio:
     def _store(self) -> Array:
         if self._drawn is None:
             shape = (int(self._starts[-1]), 4, *self.frame_size)
-            key = {"options": self.options.model_dump(mode="json"), "drawing": DRAWING, **_stamp(self.options.motion)}
+            key = {
+                "options": self.options.model_dump(mode="json", exclude=PASTED),
+                "drawing": DRAWING,
+                **_stamp(self.options.motion),
+            }
             self._drawn = frame_store("studio", key, shape, self._draw_all, "drawing the studio")
         return self._drawn
 
