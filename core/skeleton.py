@@ -1,6 +1,7 @@
 """Skeletons are data: joint names, the tree that they form, and which side of the body each lies on.
 
-Source: the 17-joint order is that of Human3.6M (Ionescu et al., TPAMI 2014) as the field uses it.
+Sources: the 17-joint order is that of Human3.6M (Ionescu et al., TPAMI 2014) as the field uses it; the joints of COCO
+are those of its keypoint annotations (Lin et al., ECCV 2014), whose 17 have no pelvis, spine, thorax and crown.
 
 Axes: J joints, 3 = x y z.
 Left and right are the subject's own, and are spelt in the names: ``left_knee``, ``right_knee``.
@@ -122,4 +123,29 @@ HUMAN36M_17 = Skeleton(
     parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
 )
 
-SKELETONS: Mapping[str, Skeleton] = MappingProxyType({HUMAN36M_17.name: HUMAN36M_17})
+COCO_17 = Skeleton(
+    name="coco_17",
+    joints=(
+        *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
+        *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
+        *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
+    ),
+    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+)
+
+SKELETONS: Mapping[str, Skeleton] = MappingProxyType({one.name: one for one in (HUMAN36M_17, COCO_17)})
+
+Mixture = Mapping[str, Mapping[str, float]]
+"""A joint as a weighted sum of another skeleton's joints; the weights add up to 1, so it moves as they move."""
+
+COCO_TO_HUMAN36M: Mixture = MappingProxyType(
+    {
+        "pelvis": {"left_hip": 0.5, "right_hip": 0.5},
+        "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
+        "spine": {"left_hip": 0.25, "right_hip": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
+        "neck": {"nose": 1.0},  # where Human3.6M has this joint
+        # the crown: 0.6 times as far beyond the ears as these are from the shoulders
+        "head": {"left_ear": 0.8, "right_ear": 0.8, "left_shoulder": -0.3, "right_shoulder": -0.3},
+        **{joint: {joint: 1.0} for joint in HUMAN36M_17.joints if joint in COCO_17.joints},
+    }
+)

@@ -1,7 +1,7 @@
 """Dataset ``video``: one's own clips, one file or a folder of them, from one or several synchronised cameras.
 
 Files are decoded once, at working resolution, into the frame cache; what stays in memory is the timestamps. They are
-the true ones, so a variable frame rate needs no care. All clips are of the split "train": there are no labels.
+the true ones, so a variable frame rate needs no care. All clips are of the split "train": there are no poses.
 
 Axes: N frames, 3 colour channels (RGB), H W pixels.
 """
@@ -13,17 +13,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
+import numpy as np
 from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model_validator
 
 from ...core.errors import DataError
 from ...core.hookspecs import hookimpl
 from ...core.images import SQUEEZE, WHOLE, Range, squeeze, working_size
 from ...core.interfaces import Array, Clip, Component, Context, Options
+from ...core.skeleton import HUMAN36M_17, Skeleton
+from .keypoints import read_poses
 from .names import compiled, named, natural
 
 if TYPE_CHECKING:
     from ...core.camera import Camera
-    from ...core.skeleton import Skeleton
     from .video_files import VideoFile
 
 Item = TypeVar("Item")
@@ -66,7 +68,12 @@ class VideoOptions(Options):
     """Regular expression on file names without suffix, with a group `camera` and, if wanted, `take` and `subject`.
     Files of equal take are simultaneous views. Empty: each file is a take and a camera of its own."""
     calibration: str = ""
-    """A Qualisys .qca.txt file: gives every camera its place and lens."""
+    """A Qualisys .qca.txt file: gives every camera its place and lens, and frames the label `rotation`."""
+    keypoints: str = ""
+    """File of 2D joints that a detector found: COCO keypoint JSON or npz, relative to the videos' folder; for several
+    "../keypoints/{clip}.json". Gives the label `pose_2d` in Human3.6M order, NaN where a joint is missing."""
+    keypoints_min_score: float = Field(default=0.3, ge=0)
+    """Joints of less confidence are missing."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -76,16 +83,14 @@ class VideoOptions(Options):
 
 
 class Video:
-    """Clips of video files, without labels.
+    """Clips of video files, without labels but the rotation of calibrated cameras and 2D poses from a file.
 
     Attributes:
         clips: One per file that could be used, in natural order of their names.
         frame_size: (H, W) of every frame.
-        skeleton: None, there are no poses.
+        skeleton: That of the 2D poses; None without keypoints.
         cameras: The cut-out view of every camera, by its name; empty without a calibration.
     """
-
-    skeleton: Skeleton | None = None
 
     def __init__(self, options: VideoOptions) -> None:
         from .video_files import Cut, decode, look
@@ -105,6 +110,8 @@ class Video:
             clips.append(Clip(path.name, parts.subject, parts.take, parts.camera, "train", times_s))
         self.clips: Sequence[Clip] = tuple(clips)
         self.cameras = _calibrated(self.clips, self.frame_size, options)
+        self.skeleton: Skeleton | None = HUMAN36M_17 if options.keypoints else None
+        self._poses = _poses([path for path, _, _ in decoded], self.clips, options) if options.keypoints else []
 
     def frames(self, clip: int, indices: Array) -> Array:
         """Frames of one clip, (N, 3, H, W) uint8 RGB."""
@@ -112,12 +119,18 @@ class Video:
         return picked
 
     def labels(self, name: str, clip: int, indices: Array) -> Array:
-        """There are none.
+        """``rotation`` of a calibrated camera, (N, 3, 3), and ``pose_2d`` from a file, (N, 17, 2); both float32.
 
         Raises:
-            DataError: Always.
+            DataError: For another label, or without the option that gives it.
         """
-        raise DataError(f"dataset video has no label {name!r}", where=self.clips[clip].name)
+        if name == "pose_2d" and self._poses:
+            poses: Array = self._poses[clip][indices]
+            return poses
+        if name != "rotation" or not self.cameras:
+            raise DataError(f"dataset video has no label {name!r}", where=self.clips[clip].name)
+        rotation_33 = self.cameras[self.clips[clip].camera].rotation_33.astype(np.float32)
+        return np.broadcast_to(rotation_33, (len(indices), 3, 3)).copy()
 
 
 def _listed(path: Path) -> list[Path]:
@@ -193,9 +206,25 @@ def _calibrated(clips: Sequence[Clip], size_HW: tuple[int, int], options: VideoO
     }
 
 
+def _poses(paths: Sequence[Path], clips: Sequence[Clip], options: VideoOptions) -> list[Array]:
+    from .keypoint_video import numbered
+
+    files = [numbered(path, clip.times_s) for path, clip in zip(paths, clips, strict=True)]
+    window = options.crop_x, options.crop_y
+    of_clips = [one for one, _ in files]
+    poses = read_poses(paths[0].parent, options.keypoints, of_clips, options.keypoints_min_score, window)
+    return [pose_NJ2[numbers] for pose_NJ2, (_, numbers) in zip(poses, files, strict=True)]
+
+
 def build(options: VideoOptions, context: Context) -> Video:
     """Index the files, decoding those that the cache does not hold."""
     return Video(options)
+
+
+def labels(options: VideoOptions) -> tuple[str, ...]:
+    """What is known of each frame."""
+    given = {"rotation": options.calibration, "pose_2d": options.keypoints}
+    return tuple(name for name, option in given.items() if option)
 
 
 def example(folder: Path) -> dict[str, Any]:
@@ -208,4 +237,14 @@ def example(folder: Path) -> dict[str, Any]:
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Declare ``dataset.video``."""
-    register(Component(kind="dataset", name="video", options=VideoOptions, build=build, example=example))
+    register(
+        Component(
+            kind="dataset",
+            name="video",
+            options=VideoOptions,
+            build=build,
+            writes=labels,
+            facts=lambda options: {"joints": len(HUMAN36M_17)} if options.keypoints else {},
+            example=example,
+        )
+    )

@@ -27,7 +27,7 @@ class UniformOptions(Options):
 def others(length_B: Array, rng: np.random.Generator) -> Array:
     """Steps from a first frame to three more, round the end of a clip of each length, all different; (B, 3)."""
     left_B3 = length_B[:, None] - np.array([1, 2, 3])
-    steps_B3 = rng.integers(left_B3) + 1
+    steps_B3: Array = rng.integers(left_B3) + 1
     for later in (1, 2):  # the n-th of those not taken: step over what stands before it
         for taken_B in np.sort(steps_B3[:, :later], axis=1).T:
             steps_B3[:, later] += steps_B3[:, later] >= taken_B

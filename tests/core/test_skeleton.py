@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from poserep.core.skeleton import HUMAN36M_17, SKELETONS, Skeleton
+from poserep.core.skeleton import COCO_17, COCO_TO_HUMAN36M, HUMAN36M_17, SKELETONS, Skeleton
 
 
 def test_human36m_has_the_joints_in_the_order_of_the_field() -> None:
@@ -53,6 +53,27 @@ def test_a_joint_in_the_middle_mirrors_to_itself() -> None:
 def test_skeletons_are_listed_under_their_own_names() -> None:
     assert all(name == skeleton.name for name, skeleton in SKELETONS.items())
     assert SKELETONS["human36m_17"] is HUMAN36M_17
+
+
+def test_coco_has_the_joints_in_the_order_of_its_files() -> None:
+    order = "nose left_eye right_eye left_ear right_ear left_shoulder right_shoulder left_elbow right_elbow "
+    order += "left_wrist right_wrist left_hip right_hip left_knee right_knee left_ankle right_ankle"
+
+    assert " ".join(COCO_17.joints) == order
+    names = {(COCO_17.joints[a], COCO_17.joints[b]) for a, b in COCO_17.bones}
+    assert {("left_knee", "left_ankle"), ("right_shoulder", "right_hip"), ("nose", "left_eye")} <= names
+    assert {(COCO_17.mirror[a], COCO_17.mirror[b]) for a, b in COCO_17.bones} == set(COCO_17.bones)
+
+
+def test_every_joint_of_human36m_is_made_of_cocos_and_alike_on_both_sides() -> None:
+    assert set(COCO_TO_HUMAN36M) == set(HUMAN36M_17.joints)
+    for joint, parts in COCO_TO_HUMAN36M.items():
+        assert set(parts) <= set(COCO_17.joints)
+        assert sum(parts.values()) == pytest.approx(1)
+        mirrored = COCO_TO_HUMAN36M[HUMAN36M_17.joints[HUMAN36M_17.mirror[HUMAN36M_17.index(joint)]]]
+        assert {COCO_17.joints[COCO_17.mirror[COCO_17.index(part)]]: weight for part, weight in parts.items()} == dict(
+            mirrored
+        )
 
 
 def test_left_axis_points_to_the_left_of_the_subject() -> None:

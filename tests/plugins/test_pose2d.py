@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from poserep.core.errors import ShapeError
 from poserep.core.interfaces import Context
 from poserep.plugins.losses.pose2d import Pose2DOptions, build, in_box, pose_term
+from poserep.tests.fakes.two import in_two_processes
 
 CONTEXT = Context(crop_size=8, facts={"variant": 6, "joints": 3})
 
@@ -25,6 +28,56 @@ def test_the_mean_is_over_joints_of_squared_distances() -> None:
     predicted = torch.zeros(1, 1, 2, 2)
     wanted = torch.tensor([[[[3.0, 4.0], [0.0, 1.0]]]])
     assert float(pose_term(predicted, wanted)) == (25 + 1) / 2
+
+
+def test_joints_that_are_not_known_count_for_nothing() -> None:
+    predicted = torch.zeros(1, 1, 3, 2, requires_grad=True)
+    wanted = torch.tensor([[[[3.0, 4.0], [0.0, 1.0], [float("nan"), 7.0]]]])
+    term = pose_term(predicted, wanted)
+    assert term.item() == (25 + 1) / 2
+    term.backward()
+    assert torch.allclose(predicted.grad, torch.tensor([[[[-3.0, -4.0], [0.0, -1.0], [0.0, 0.0]]]]))
+
+
+def test_a_frame_whose_root_is_not_known_counts_for_nothing() -> None:
+    torch.manual_seed(0)
+    pose, box = torch.rand(1, 2, 3, 2), torch.full((1, 2, 4), 0.5)
+    pose[0, 1, 0] = float("nan")
+    variant = torch.randn(1, 2, 6, requires_grad=True)
+    loss = pose2d().eval()(variant=variant, pose_2d=pose, box=box)
+    loss.backward()
+    assert float(variant.grad[0, 1].abs().max()) == 0
+    assert float(variant.grad[0, 0].abs().max()) > 0
+    alone = pose2d().eval()(variant=variant[:, :1], pose_2d=pose[:, :1], box=box[:, :1])
+    assert loss.item() == pytest.approx(alone.item())
+
+
+def test_a_batch_without_any_label_costs_nothing_and_moves_nothing() -> None:
+    part, variant = pose2d(), torch.randn(2, 4, 6, requires_grad=True)
+    loss = part(variant=variant, pose_2d=torch.full((2, 4, 3, 2), float("nan")), box=torch.full((2, 4, 4), 0.5))
+    loss.backward()
+    assert loss.item() == 0
+    assert all(float(weight.grad.abs().max()) == 0 for weight in part.parameters())
+
+
+SHARED = """
+from poserep.plugins.losses.pose2d import pose_term
+
+
+def measure(rows):
+    torch.manual_seed(0)
+    wanted = torch.randn(4, 2, 3, 2)
+    wanted[0] = wanted[1, :, 1] = float("nan")  # the first process knows fewer joints
+    predicted = torch.randn(4, 2, 3, 2)[rows].requires_grad_()
+    term = pose_term(predicted, wanted[rows])
+    term.backward()
+    return term.detach(), predicted.grad
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_that_know_unequal_numbers_of_joints_are_as_one(tmp_path: Path) -> None:
+    in_two_processes(tmp_path, SHARED)
 
 
 def test_where_the_pose_is_in_the_frame_does_not_matter() -> None:
