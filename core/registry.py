@@ -24,6 +24,7 @@ from .guard import by_default, check_component, guarded, isolated, limit_s
 from .interfaces import Component, Kind
 from .manifest import GROUP, LIST, SHIPPED, Entry, Manifest, allowed, find_manifest, installed_points, read_manifest
 from .recipe import shipped
+from .trial import ends
 
 __all__ = ["GROUP", "Entry", "Registry"]
 
@@ -50,6 +51,7 @@ class Registry:
         self.entries: dict[str, Entry] = {entry.key: entry for entry in own.entries}
         self._refused: dict[str, PluginError] = {}
         self._loaded: dict[str, Component] = {}
+        self._tried: dict[str, BaseException | None] = {}
         points, self.left_out = allowed(installed_points() if installed is None else installed)
         self._outside = list(self._read(points))
         given = [one for manifest in self._outside for one in manifest.fields]
@@ -120,6 +122,7 @@ class Registry:
         if error := self._refused.get(key):
             raise error
         if key not in self._loaded:
+            self._try([self.entries[key]])
             try:
                 self._loaded[key] = self._load(self.entries[key])
             except PluginError as error:
@@ -127,9 +130,17 @@ class Registry:
                 raise
         return self._loaded[key]
 
+    def _try(self, entries: Iterable[Entry]) -> None:
+        """See whether a process outlives importing the modules of outside parts."""
+        new = [one.module for one in entries if not one.shipped and one.module not in self._tried]
+        ended = ends(new, limit_s())
+        self._tried |= {module: ended.get(module) for module in new}
+
     def _load(self, entry: Entry) -> Component:
         seconds = limit_s()
         with guarded(entry, "on import", seconds=seconds):
+            if error := self._tried.get(entry.module):
+                raise error
             module = importlib.import_module(entry.module)
         with guarded(entry, "while registering", seconds=seconds):
             handed = components_of(module)
@@ -144,6 +155,7 @@ class Registry:
 
     def load_all(self) -> list[Component]:
         """Every component that can be loaded; the causes of the others are in ``broken``."""
+        self._try(self.entries.values())
         loaded = []
         for entry in self.entries.values():
             with suppress(PluginError):

@@ -1,6 +1,7 @@
 """Every sort of broken outside package, installed: what works on, what is told, and with which exit code."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -227,6 +228,29 @@ def test_what_a_part_prints_while_it_is_loaded_or_built_stays_out_of_json(site: 
     composed = run("compose", "temporal", "--use", "corruption=own", *flags(), "--json")
     assert json.loads(composed.stdout)["name"] == "temporal"
     assert "built" in composed.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.parametrize(
+    ("cause", "own"),
+    [("exit code 0", "import os; os._exit(0)"), ("SIGTERM", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")],
+)
+def test_a_package_that_ends_its_process_ends_no_command(site: Path, cause: str, own: str) -> None:
+    install(site, "broken_end", MANIFEST.format("broken_end"), own=own)
+    cause = f"loss.own failed on import: ProcessEndedError: {cause}"
+    for command, code in (("plugins list --check", 0), ("plugins catalogue", 0), ("plugins show own", 3)):
+        program = f"import sys; sys.path.insert(0, {str(site)!r}); {PROGRAM}"
+        environment = os.environ | {"POSEREP_IMPORT_S": "20"}
+        done = subprocess.run(
+            [sys.executable, "-c", program, *command.split()],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment,
+        )
+        assert done.returncode == code
+        assert cause in done.stdout + done.stderr
+        assert "dsl" in done.stdout or code
 
 
 def test_a_ctrl_c_during_an_import_stops_the_command(site: Path) -> None:

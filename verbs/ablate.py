@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -46,6 +47,8 @@ def plan_command(path: Path, store: Path | None, as_json: bool) -> None:
     show_impossible(planned)
     for group in planned.twins:
         say(escape(f"the same: {', '.join(group)} come to one config"))
+    for text in unlike(planned):
+        say(escape(text))
     todo, every = kinds_of(planned.todo), kinds_of(planned.stages.values())
     rows = [(kind, str(count), str(every[kind] - count)) for kind, count in todo.items()]
     show_table("", ("stage", "to run", "done"), rows)
@@ -86,8 +89,22 @@ def show_impossible(planned: Plan) -> None:
                     say(f"  [dim]{name:4}[/]  {escape(text)}")
 
 
+def unlike(planned: Plan) -> Iterator[str]:
+    """Arms whose results no table can hold together, as far as their settings tell: they read other data."""
+    groups: dict[str, dict[str, None]] = {}
+    for cell in planned.cells:
+        if cell.stages:
+            told = json.dumps(cell.stages[0].config["dataset"], sort_keys=True)
+            groups.setdefault(told, {})[cell.arm.name] = None
+    if len(groups) > 1:
+        said = " | ".join(", ".join(names) for names in groups.values())
+        yield f"other data: {said}; no table holds results of different data, give each a study of its own"
+
+
 def estimate_text(planned: Plan, slots: int = 1) -> str:
     """What is to be run, and about how long that takes."""
+    if not planned.stages:
+        return "no arm is possible, so there is nothing to run"
     if not planned.todo:
         return "nothing left to run"
     estimate = planned.estimate(slots)
@@ -139,12 +156,21 @@ def report_command(path: Path, store: Path | None, output: Path | None, test: Te
     """
     study, place, _registry, planned = opened(path, store)
     rows, folder = rows_of(planned, place), output or Path("runs") / "studies" / study.name
+    causes = {(cell.arm.name, cell.seed): why for cell in planned.cells if (why := cause_of(cell, planned, place))}
     if as_json:
-        report = build_study_report(study, rows, folder, test)
+        report = build_study_report(study, rows, folder, test, causes)
         files = [str(folder / name) for name in report.files]
         show_json({"files": files, "table": asdict(report.table), "rows": [asdict(row) for row in rows]})
     else:
-        study_report(study, rows, folder, test)
+        study_report(study, rows, folder, test, causes)
+
+
+def cause_of(cell: Cell, planned: Plan, place: Store) -> str:
+    """Why an arm was not measured with a seed; "" if it was, or nobody tried."""
+    if cell.problems:
+        return "impossible"
+    failed = next((stage for stage in cell.stages if planned.states[stage.address] == "failed"), None)
+    return f"failed, {place.about(failed)['cause'].splitlines()[0]}" if failed else ""
 
 
 def rows_of(planned: Plan, place: Store) -> list[Row]:

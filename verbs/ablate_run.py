@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,15 @@ from rich.markup import escape
 from ..core import errors
 from ..core.config import Chosen, choose
 from ..core.console import err, live_table, note, say
-from ..core.errors import ConfigError, PoserepError
+from ..core.errors import ConfigError, PartError, PoserepError
 from ..core.interfaces import Context, Executor
 from ..core.recipe import Source, parse_value
 from ..core.registry import Registry
 from ..core.study import engine
+from ..core.study.arms import compose_arm
 from ..core.study.plan import Plan
 from ..core.study.store import Store
-from .ablate import estimate_text, opened
+from .ablate import estimate_text, opened, unlike
 from .ablate_table import Watch, names_of
 from .stages import run_stage
 from .train import stop_signals
@@ -84,10 +85,9 @@ def run_command(path: Path, store: Path | None, where: Where, keep_going: bool =
     """
     study, place, registry, planned = opened(path, store)
     if not planned.stages:
-        raise ConfigError.of([problem for cell in planned.impossible for problem in cell.problems])
-    if planned.impossible:
-        names = dict.fromkeys(cell.arm.name for cell in planned.impossible)
-        note(escape(f"impossible, and left out: {', '.join(names)}; `poserep ablate plan` tells why"))
+        raise refusal(planned, registry)
+    for text in warnings_of(planned):
+        note(escape(text))
     executor = build_executor(where, registry)
     watch = Watch(planned, place, executor.slots)
     note(escape(f"{study.name}: {estimate_text(planned, executor.slots)}"))
@@ -106,6 +106,26 @@ def run_command(path: Path, store: Path | None, where: Where, keep_going: bool =
         return failure_code(place, next(iter(failed)))
     note(escape(f"next: poserep ablate report {shlex.quote(str(path))}"))
     return 0
+
+
+def refusal(planned: Plan, registry: Registry) -> ConfigError:
+    """Why no arm is possible, as a fault of a plugin if the first arm names a part that is broken."""
+    every = list(dict.fromkeys(problem for cell in planned.impossible for problem in cell.problems))
+    first = planned.cells[0]
+    with suppress(Exception):
+        try:
+            compose_arm(first.arm, planned.study, first.seed, registry)
+        except PartError:
+            return PartError.of(every)
+    return ConfigError.of(every)
+
+
+def warnings_of(planned: Plan) -> Iterator[str]:
+    """What one should know before hours are spent."""
+    if planned.impossible:
+        names = dict.fromkeys(cell.arm.name for cell in planned.impossible)
+        yield f"impossible, and left out: {', '.join(names)}; `poserep ablate plan` tells why"
+    yield from unlike(planned)
 
 
 def follow(

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SHEET_FRAMES = 24
+MOMENTS = 5
+"""Rows of a clip whose background changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ def contact_sheet(dataset: Dataset, count: int, path: Path, labels: Sequence[str
 
 
 def background_sheet(dataset: Dataset, background: Background, path: Path) -> Path:
-    """A row per camera: the middle frame of its first clip, the background, and their difference, as a PNG.
+    """The first clip of each camera: frame, background and their difference, as a PNG.
+
+    A static background has one row, for the middle of the clip; one that moves with the camera has several.
 
     Args:
         dataset: Any.
@@ -111,14 +115,23 @@ def background_sheet(dataset: Dataset, background: Background, path: Path) -> Pa
         first.setdefault(clip.camera, index)
     tiles = []
     for camera, index in first.items():
-        middle = np.array([len(dataset.clips[index]) // 2])
-        frame = dataset.frames(index, middle)[0]
-        scene = background.at(dataset, index, middle)[0]
-        difference = np.maximum(frame, scene) - np.minimum(frame, scene)
-        titles = (f"{camera} #{middle[0]}", "background", "difference x2")
-        for title, pixels in zip(titles, (frame, scene, 2 * np.minimum(difference, 127)), strict=True):
-            tiles.append(titled(enlarged(pixels), title))
+        times = moments(dataset, background, index)
+        scenes = background.at(dataset, index, times)
+        scenes = np.broadcast_to(scenes, (len(times), *scenes.shape[1:]))
+        for time, frame, scene in zip(times, dataset.frames(index, times), scenes, strict=True):
+            difference = np.maximum(frame, scene) - np.minimum(frame, scene)
+            titles = (f"{camera} #{time}", "background", "difference x2")
+            for title, pixels in zip(titles, (frame, scene, 2 * np.minimum(difference, 127)), strict=True):
+                tiles.append(titled(enlarged(pixels), title))
     return save_sheet(tiles, 3, path)
+
+
+def moments(dataset: Dataset, background: Background, clip: int) -> Array:
+    """Frames of a clip at which its background is worth a look: the middle one, or several where it changes."""
+    last = len(dataset.clips[clip]) - 1
+    spread = np.unique(np.linspace(0, last, MOMENTS).round().astype(np.int64))
+    scenes = background.at(dataset, clip, spread)
+    return spread if (scenes != scenes[:1]).any() else np.array([(last + 1) // 2])
 
 
 def draw_labels(picture: Image, dataset: Dataset, clip: int, frame: Array, labels: Sequence[str]) -> None:

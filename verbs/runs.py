@@ -31,7 +31,7 @@ def list_command(folders: Sequence[Path], state: str, as_json: bool) -> None:
     if as_json:
         show_json([one.data() for one in found])
     elif found:
-        show_table("", ("run", "recipe", "state", "step", "seed", "N-MPJPE", "age", "cause"), map(row, found))
+        show_table("", ("run", "recipe", "state", "step", "seed", "N-MPJPE, mm", "age", "cause"), map(row, found))
     else:
         places = ", ".join(map(str, folders))
         note(escape(f"no run{f' that is {state}' if state else ''} below {places}: a run has config.toml and run.json"))

@@ -18,15 +18,15 @@ from string import Template
 from typing import Any
 
 from .. import __version__
-from ..core.errors import ConfigError
+from ..core.errors import ConfigError, DataError
 from ..core.interfaces import API_LEVEL, KINDS
 from ..core.registry import Registry
 
 TEMPLATES = Path(__file__).parent / "templates"
 PREFIX = "poserep-"
-NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+NAME = re.compile(r"(?=..)[a-z][a-z0-9]*(-[a-z0-9]+)*")
 LONGEST = 24
-"""Letters of a name: with more of them lines of the written files would be too long."""
+"""Letters of a name: with more, lines of the written files would be too long; the conformance kit asks for two."""
 
 
 def new(name: str, kind: str, folder: Path | None = None, registry: Registry | None = None) -> tuple[Path, list[str]]:
@@ -43,6 +43,7 @@ def new(name: str, kind: str, folder: Path | None = None, registry: Registry | N
 
     Raises:
         ConfigError: If the kind does not exist, the name is none or taken, or the folder is in use.
+        DataError: If the folder cannot be written.
     """
     name = name.removeprefix(PREFIX)
     check_kind(kind)
@@ -51,11 +52,20 @@ def new(name: str, kind: str, folder: Path | None = None, registry: Registry | N
     folder = folder or Path(PREFIX + name)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError("there is something already", where=str(folder), hint="name another folder: -o FOLDER")
-    for path, text in files(name, kind).items():
+    try:
+        write(folder, files(name, kind))
+    except OSError as error:
+        what = f"the package cannot be written: {error.strerror or error}"
+        raise DataError(what, where=str(folder), hint="name another folder: -o FOLDER") from None
+    return folder, next_commands(name, kind, folder)
+
+
+def write(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by path into a folder, which is made."""
+    for path, text in texts.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    return folder, next_commands(name, kind, folder)
 
 
 def check_kind(kind: str) -> None:
@@ -76,7 +86,7 @@ def check_name(name: str) -> None:
     Raises:
         ConfigError: Saying which rule it breaks.
     """
-    rule = f"lower case, digits and hyphens, at most {LONGEST}, a letter first: as motion-mask"
+    rule = f"lower case, digits and hyphens, 2 to {LONGEST}, a letter first: as motion-mask"
     if not NAME.fullmatch(name) or len(name) > LONGEST:
         mended = re.sub(r"[^a-z0-9]+", "-", re.sub(r"([a-z0-9])([A-Z])", r"\1-\2", name).lower()).strip("-0123456789")
         hint = f"as {mended!r}" if NAME.fullmatch(mended) and len(mended) <= LONGEST else rule

@@ -9,9 +9,10 @@ import csv
 import io
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.markup import escape
 
@@ -23,6 +24,8 @@ from ..core.study.statistics import Difference, Question, Test, compare
 from .study_page import View, study_page
 from .study_table import StudyTable, study_table
 
+Causes = Mapping[tuple[str, int], str]
+NONE: Causes = MappingProxyType({})
 LATEX = {char: f"\\{char}" for char in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -57,7 +60,9 @@ class StudyReport:
     differences: tuple[Difference, ...]
 
 
-def build_study_report(study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation") -> StudyReport:
+def build_study_report(
+    study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation", causes: Causes = NONE
+) -> StudyReport:
     """Write ``table.csv``, ``sequences.csv``, ``differences.csv``, ``table.md``, ``table.tex`` and ``study.html``.
 
     Args:
@@ -65,6 +70,7 @@ def build_study_report(study: Study, rows: Sequence[Row], folder: Path, test: Te
         rows: What was measured so far, one row per arm and seed.
         folder: Folder to write to; made if need be.
         test: The test behind p.
+        causes: Why trainings are missing, by arm and seed, where that is known.
 
     Raises:
         DataError: If nothing was measured yet, the rows were not measured alike, or the folder cannot be written.
@@ -75,7 +81,7 @@ def build_study_report(study: Study, rows: Sequence[Row], folder: Path, test: Te
         raise DataError(f"the study {study.name!r} has no results yet", hint="poserep ablate run STUDY makes them")
     question = question_of(study, rows, test)
     differences = compare(rows, study.arm_names, question)
-    table = study_table(rows, study.arm_names, study.seeds, question, differences)
+    table = study_table(rows, study.arm_names, study.seeds, question, differences, causes)
     contents = {
         "table.csv": to_csv(rows, study.arm_names, study.seeds, study.metric),
         "sequences.csv": sequences_csv(rows),
@@ -89,9 +95,11 @@ def build_study_report(study: Study, rows: Sequence[Row], folder: Path, test: Te
     return StudyReport(folder, tuple(contents), table, differences)
 
 
-def study_report(study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation") -> StudyReport:
+def study_report(
+    study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation", causes: Causes = NONE
+) -> StudyReport:
     """Write the report as `build_study_report` does; show its table, its notes, and where the files are."""
-    report = build_study_report(study, rows, folder, test)
+    report = build_study_report(study, rows, folder, test, causes)
     table = report.table
     show_table(table.title, table.columns, table.rows, escape(table.caption))
     for text in (*table.notes, *(str(folder / name) for name in report.files)):

@@ -5,10 +5,12 @@ Missing trainings are shown as missing, and too few of them are said aloud.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from ..core.study.results import MEAN, RANDOM, TRAINED, Row, label_counts, unit_of, values_of
 from ..core.study.statistics import ALPHA, Difference, Question, smallest_p
@@ -37,6 +39,7 @@ def study_table(
     seeds: Sequence[int],
     question: Question,
     differences: Sequence[Difference],
+    causes: Mapping[tuple[str, int], str] = MappingProxyType({}),
 ) -> StudyTable:
     """Lay out what was measured and what came of the comparison.
 
@@ -46,6 +49,7 @@ def study_table(
         seeds: All seeds that were asked for.
         question: What is compared.
         differences: What `compare` found.
+        causes: Why trainings are missing, by arm and seed, where that is known.
     """
     counts, unit = label_counts(rows, question.metric), unit_of(rows, question.metric)
     about = {one.arm: _difference_cells(one, unit) for one in differences}
@@ -65,7 +69,7 @@ def study_table(
         (*lines, *references),
         len(references),
         _caption(rows, seeds, question, differences),
-        (*_verdict(differences, question), *_missing(rows, arms, seeds)),
+        (*_verdict(differences, question), *_twins(rows), *_missing(rows, arms, seeds, causes)),
     )
 
 
@@ -150,7 +154,7 @@ def _caption(rows: Sequence[Row], seeds: Sequence[int], question: Question, diff
     found = rows[0].find(TRAINED, question.metric, question.labels) or rows[0].outcomes[0]
     size = f"{_count(len(seeds), 'seed')} × {_count(len(found.sequences), 'sequence')}, n = {found.samples:,} frames"
     values = "Values: mean ± standard deviation over seeds"
-    if not differences:
+    if not any(one.n for one in differences):
         return f"{rows[0].protocol}. {size}. {values}."
     tested = _count(sum(one.n > 0 for one in differences), "arm")
     drawn = "seeds, then sequences" if question.unit == "seed" else "sequences, seeds averaged"
@@ -187,9 +191,23 @@ def _verdict(differences: Sequence[Difference], question: Question) -> Iterator[
         yield f"No arm differs from {question.baseline} at p ≤ {ALPHA}."
 
 
-def _missing(rows: Sequence[Row], arms: Sequence[str], seeds: Sequence[int]) -> Iterator[str]:
+def _twins(rows: Sequence[Row]) -> Iterator[str]:
+    """Arms that come to one config: each is measured in the same folders."""
+    folders: dict[str, list[str]] = {}
+    for row in rows:
+        folders.setdefault(row.run, []).append(row.arm)
+    for names in dict.fromkeys(tuple(names) for names in folders.values() if len(names) > 1):
+        yield f"The same trainings under {len(names)} names: {', '.join(names)}."
+
+
+def _missing(
+    rows: Sequence[Row], arms: Sequence[str], seeds: Sequence[int], causes: Mapping[tuple[str, int], str]
+) -> Iterator[str]:
     have = {(row.arm, row.seed) for row in rows}
-    absent = {arm: [str(seed) for seed in seeds if (arm, seed) not in have] for arm in arms}
-    said = [f"{arm} (seed {', '.join(those)})" for arm, those in absent.items() if those]
+    absent: dict[tuple[str, str], list[str]] = {}
+    for cell in itertools.product(arms, seeds):
+        if cell not in have:
+            absent.setdefault((cell[0], causes.get(cell, "")), []).append(str(cell[1]))
+    said = [f"{arm} (seed {', '.join(own)}{f': {why}' if why else ''})" for (arm, why), own in absent.items()]
     if said:
         yield f"Missing: {'; '.join(said)}. Differences are over the seeds that both arms have."

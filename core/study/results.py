@@ -149,7 +149,7 @@ def _facts(row: Row, metric: str) -> dict[str, str]:
     """What must be equal for two rows to stand in one table."""
     own = [one for one in row.outcomes if (one.method, one.metric) == (TRAINED, metric)]
     return {key: str(value) for key, value in asdict(row.protocol).items()} | {
-        "data fingerprint": row.data,
+        "data fingerprint": row.data[:12],
         "label counts": ", ".join(str(count) for count in sorted(one.labels for one in own)),
         "test frames": ", ".join(sorted({str(one.samples) for one in own})),
         "sequences": ", ".join(sorted({name for one in own for name in one.sequences})),

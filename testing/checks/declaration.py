@@ -131,7 +131,7 @@ def defaults(subject: Subject) -> None:
         raise SkippedError(f"it asks for {', '.join(required)}")
     valid = model()
     if subject.kind == "executor":
-        raise SkippedError("its defaults may start as many processes as the machine has cores")
+        raise SkippedError("the defaults of an executor may start as many processes as the machine has cores")
     try:
         with offline():
             part = subject.component.build(valid, subject.context)

@@ -26,6 +26,7 @@ from poserep.core.study.file import read_study
 from poserep.core.study.plan import plan
 from poserep.core.study.results import read_outcomes
 from poserep.core.study.store import Store
+from poserep.tests.fakes.outside import install
 from poserep.tests.fakes.studies import ARMS, write_study
 from poserep.verbs.ablate_run import Where, build_executor
 from poserep.verbs.ablate_table import Watch, share_done, span
@@ -122,6 +123,34 @@ def test_the_plan_tells_what_is_impossible_and_what_is_the_same(tmp_path: Path) 
     assert told["estimate"] == {"seconds": 0, "unknown": len(told["stages"])}
 
 
+def test_where_no_arm_is_possible_that_is_said_and_each_problem_once(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "training.stepz=3")
+    assert "no arm is possible, so there is nothing to run" in ablate("plan", study).stdout
+    refused = ablate("run", study, "--store", tmp_path / "stages").exception
+    assert isinstance(refused, ConfigError)
+    assert [problem.what for problem in refused.problems] == ["training.stepz: there is no such key in a recipe"]
+
+
+def test_a_study_of_nothing_but_a_broken_part_ends_as_a_plugin_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("POSEREP_PLUGINS", raising=False)
+    install(tmp_path, "torn_pack", '[loss.torn]\nmodule = "torn_pack.own"\n', own="raise ValueError('no luck')")
+    study = write_study(tmp_path, arms='[arms.one]\nuse."losses.contrast" = "torn"\n')
+    refused = ablate("run", study, "--store", tmp_path / "stages").exception
+    assert isinstance(refused, ConfigError)
+    assert refused.exit_code == 3
+    assert "no luck" in str(refused)
+
+
+def test_arms_on_other_data_are_told_before_they_are_run(tmp_path: Path) -> None:
+    arms = ARMS + "[axes.contrast.more]\nset.dataset.test_subjects = 3\n"
+    told = "other data: dsl, none | more; no table holds results of different data"
+    assert told in ablate("plan", write_study(tmp_path, arms=arms)).stdout
+    assert "other data" not in ablate("plan", write_study(tmp_path, name="alike")).stdout
+
+
 def test_a_plan_counts_what_is_done_and_estimates_the_rest(done: tuple[Path, Path], tmp_path: Path) -> None:
     assert "nothing left to run" in ablate("plan", done[0], "--store", done[1]).stdout
     study = write_study(tmp_path, "training.steps=8")
@@ -165,7 +194,9 @@ def test_one_failing_arm_does_not_take_down_the_others(tmp_path: Path) -> None:
     assert again.stdout.splitlines()[-1] == "0 computed, 6 reused, 1 failed, 2 not tried"
     shown = ablate("report", study, "--store", store, "-o", tmp_path / "report")
     assert shown.exit_code == 0, shown.exception
-    assert "diverges" in shown.stdout
+    assert "The same trainings under 2 names: whole, same." in shown.stdout
+    assert "Missing: diverges (seed 0: failed, " in shown.stdout
+    assert "blind (seed 0: impossible)" in shown.stdout
 
 
 def test_a_study_without_a_possible_arm_is_refused(tmp_path: Path) -> None:

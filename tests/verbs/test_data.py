@@ -134,3 +134,14 @@ def test_the_background_of_a_recipe_is_drawn(video: Path, tmp_path: Path) -> Non
 def test_without_background_there_is_nothing_to_draw(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this recipe has no background"):
         background_command("dsl", STUDIO, (), tmp_path / "a.png")
+
+
+def test_a_background_that_moves_is_shown_at_several_times(tmp_path: Path) -> None:
+    class Moves:
+        def at(self, dataset: object, clip: int, indices: Array) -> Array:
+            return np.broadcast_to(indices.astype(np.uint8)[:, None, None, None], (len(indices), 3, 256, 128))
+
+    sheet = np.asarray(Image.open(background_sheet(Fake(), Moves(), tmp_path / "a.png")))
+
+    backgrounds = sheet[6 + 16 + 128 :: 278, 6 + 134 + 64, 0]
+    assert backgrounds.tolist() == [0, 2, 5, 8, 10, 0, 1, 2, 3, 4]  # of clips of 11 and 5 frames

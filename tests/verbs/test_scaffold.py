@@ -3,8 +3,10 @@
 import ast
 import subprocess
 import sys
+import time
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -16,9 +18,9 @@ import poserep
 from poserep.cli import app
 from poserep.core.batches import open_source
 from poserep.core.compose import compose
-from poserep.core.errors import ConfigError
+from poserep.core.errors import ConfigError, DataError
 from poserep.core.fit import fit, make_state
-from poserep.core.interfaces import API_LEVEL, KINDS
+from poserep.core.interfaces import API_LEVEL, KINDS, Context
 from poserep.core.registry import GROUP, Registry
 from poserep.core.study.file import read_study
 from poserep.core.study.plan import plan
@@ -196,11 +198,12 @@ def test_a_folder_may_be_named_but_not_one_in_use(tmp_path: Path) -> None:
     [
         ("SlowMotion", "cannot be the name of a part", "as 'slow-motion'"),
         ("slow_motion", "cannot be the name of a part", "as 'slow-motion'"),
-        ("3d", "cannot be the name of a part", "as 'd'"),
+        ("3d", "cannot be the name of a part", "as motion-mask"),
+        ("d", "cannot be the name of a part", "2 to"),
         ("", "cannot be the name of a part", "lower case"),
         ("slow--motion", "cannot be the name of a part", "as 'slow-motion'"),
         ("../slow", "cannot be the name of a part", "as 'slow'"),
-        ("a" * (LONGEST + 1), "cannot be the name of a part", "at most"),
+        ("a" * (LONGEST + 1), "cannot be the name of a part", "2 to"),
         ("class", "a word of Python", "as 'class-loss'"),
         ("none", "a word of Python", "as 'none-loss'"),
         ("dsl", "poserep already has a loss named 'dsl'", "choose another"),
@@ -233,3 +236,21 @@ def test_a_kind_that_there_is_not_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             new("slow", unlike, tmp_path / "out")
         assert all(kind in caught.value.hint for kind in KINDS)
+
+
+def test_a_place_that_cannot_be_written_is_an_expected_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written: Not a directory"):
+        new("slow", "loss", tmp_path / "file" / "inside", Registry(installed=()))
+
+
+def test_a_written_executor_that_is_closed_tells_of_jobs_that_were_stopped_not_failed(
+    written: Path, registry: Registry
+) -> None:
+    component = registry.get("executor", part_of("executor"))
+    executor = component.build(component.options(), Context(1))
+    task = executor.submit(time.sleep, 60)
+    time.sleep(0.5)
+    executor.close()
+    with pytest.raises(CancelledError):
+        task.result(timeout=30)

@@ -150,3 +150,23 @@ def test_numbers_are_printed_with_the_decimals_that_their_unit_bears() -> None:
     assert spread([80.0, 82.0], "mm") == "81.0 ± 1.4"
     assert spread([80.0], "mm") == "80.0"
     assert (p_text(0.0004), p_text(0.03125)) == ("<0.001", "0.031")
+
+
+def test_why_a_training_is_missing_is_told_and_nothing_of_tests_that_were_not_made() -> None:
+    arms, rows = ["dsl", "css", "blind"], rows_of(2, dsl=80.0)
+    causes = {("blind", 0): "impossible", ("blind", 1): "impossible", ("css", 1): "failed, total became nan at step 2"}
+
+    table = study_table(rows, arms, range(2), QUESTION, compare(rows, arms, QUESTION), causes)
+
+    assert table.notes == (
+        "Missing: css (seed 0); css (seed 1: failed, total became nan at step 2); blind (seed 0, 1: impossible). "
+        "Differences are over the seeds that both arms have.",
+    )
+    assert table.caption.endswith("Values: mean ± standard deviation over seeds.")
+
+
+def test_one_config_under_two_names_is_said_aloud() -> None:
+    rows = rows_of(2, dsl=80.0)
+    rows += [replace(one, arm="again") for one in rows]
+
+    assert "The same trainings under 2 names: dsl, again." in table_of(rows, ["dsl", "again"], 2).notes
