@@ -19,8 +19,8 @@ from torch import Tensor
 from .errors import ShapeError
 
 PCK_THRESHOLD_MM = 150.0
-NEWTON_STEPS, ROUNDING = 24, 1e-14
-SIMPLE_ROOT = 1e-4
+_NEWTON_STEPS, _ROUNDING = 24, 1e-14
+_SIMPLE_ROOT = 1e-4
 """Where the product of an eigenvalue's distances to the others is less, for matrices of norm 1, it is decomposed."""
 AUC_THRESHOLDS_MM = tuple(range(0, 151, 5))
 
@@ -107,12 +107,12 @@ def closest_rotation(H_N33: Tensor) -> Tensor:
     p2, p3, p4 = (power.diagonal(dim1=-2, dim2=-1).sum(-1) for power in (K2_M44, K3_M44, K2_M44 @ K2_M44))
     c2, c1, c0 = -p2 / 2, -p3 / 3, (p2.square() / 2 - p4) / 4  # x^4 + c2 x^2 + c1 x + c0, by Newton's identities
     root_M = torch.full_like(c0, 3**0.5)  # the sum of three singular values of a matrix of norm 1 is not above it
-    for _ in range(NEWTON_STEPS):
+    for _ in range(_NEWTON_STEPS):
         value = ((root_M.square() + c2) * root_M + c1) * root_M + c0
         slope = (4 * root_M.square() + 2 * c2) * root_M + c1
         step_M = _quotient(value, slope)
         root_M = root_M - step_M
-        if not (step_M.abs() > ROUNDING).any():
+        if not (step_M.abs() > _ROUNDING).any():
             break
     # The polynomial without this root, of K: the projector on its eigenvector, but for a factor.
     x_M11, c2_M11, c1_M11 = root_M[:, None, None], c2[:, None, None], c1[:, None, None]
@@ -120,8 +120,8 @@ def closest_rotation(H_N33: Tensor) -> Tensor:
     projector_M44 = K3_M44 + x_M11 * K2_M44 + (x_M11.square() + c2_M11) * K_M44 + own_M44 * torch.eye(4).to(K_M44)
     weight_M, column_M = projector_M44.diagonal(dim1=-2, dim2=-1).max(dim=-1)
     quaternion_M4 = projector_M44[torch.arange(len(column_M)), column_M]
-    rotation_M33 = _rotation(quaternion_M4 / quaternion_M4.norm(dim=-1, keepdim=True).clamp(min=SIMPLE_ROOT))
-    hard = (weight_M < SIMPLE_ROOT).nonzero()[:, 0]
+    rotation_M33 = _rotation(quaternion_M4 / quaternion_M4.norm(dim=-1, keepdim=True).clamp(min=_SIMPLE_ROOT))
+    hard = (weight_M < _SIMPLE_ROOT).nonzero()[:, 0]
     if len(hard):
         rotation_M33[hard] = _decomposed(flat_M33[hard])
     return rotation_M33.reshape(H_N33.shape)

@@ -100,7 +100,8 @@ class Studio:
         """Frames of a clip, (N, 3, H, W) uint8; all clips are drawn on first use."""
         drawn = self._store()[self._starts[clip] + indices]
         if self._pictures is None:
-            return drawn[:, :3]
+            rgb: Array = drawn[:, :3]
+            return rgb
         return paste(drawn[:, :3], drawn[:, 3:], self._pictures.behind(self.clips[clip].name, indices))
 
     def labels(self, name: str, clip: int, indices: Array) -> Array:
