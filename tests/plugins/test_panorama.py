@@ -2,6 +2,7 @@ import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_among_equals_the_camera_that_goes_on_as_before_wins() -> None:
     x, y = np.meshgrid(np.linspace(-0.9, 0.9, 5), np.linspace(-0.8, 0.8, 5))
     here = np.stack([x.ravel(), y.ravel()], axis=1)
     twice = np.concatenate([here, here])
-    there = np.concatenate([here + (0.4, 0), here])
+    there = np.concatenate([here + np.array([0.4, 0]), here])
 
     for expected, first in (((0.4, 0.0), True), ((0.0, 0.0), False)):
         agree = similarity(twice, there, 0.005, np.array(expected))
@@ -154,7 +155,7 @@ def test_frames_with_nothing_in_common_do_not_agree() -> None:
 
 
 def sight(pan: Pan) -> Callable[[int], object]:
-    return lambda frame: features(pan.frames(0, np.array([frame]))[0])
+    return lru_cache(lambda frame: features(pan.frames(0, np.array([frame]))[0]))
 
 
 def test_a_camera_that_turns_back_finds_what_it_has_seen() -> None:
@@ -180,7 +181,11 @@ def test_a_frame_that_cannot_be_placed_is_named_or_left_out() -> None:
 
 
 def test_the_plane_is_that_of_the_key_frame_in_the_middle() -> None:
-    places = {n: turned(0, 0.5 * n, 0, 0.05 * n) for n in range(5)}
+    lens = np.diag([2.0, 2.0, 1.0])
+    places = {}
+    for n in range(5):
+        cos, sin = np.cos(0.15 * n), np.sin(0.15 * n)
+        places[n] = lens @ np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]]) @ np.linalg.inv(lens)
 
     chosen = centred(places, [0, 2, 4], (64, 64))
 
