@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import pickle
+import signal
+import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -42,9 +45,24 @@ class Outcome:
 def capture(job: Callable[..., object], *arguments: object) -> Outcome:
     """Run a job, on the machine where it shall run. Only what ends the process itself gets past this."""
     try:
-        return Outcome(job(*arguments))
+        with ctrl_c_heard():
+            return Outcome(job(*arguments))
     except (Exception, SystemExit) as error:
         return Outcome(error=portable(error))
+
+
+@contextmanager
+def ctrl_c_heard() -> Iterator[None]:
+    """Let a job be asked to stop though it descends from a background command, to which shells make Ctrl-C nothing."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    if not deaf or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def capture_in(folder: str, variables: dict[str, str], job: Callable[..., object], *arguments: object) -> Outcome:

@@ -44,3 +44,12 @@ def wait_for_ctrl_c(said: str) -> str:
         Path(said).write_text("interrupted")
         return "stopped"
     return "slept"
+
+
+def interrupt_oneself() -> str:
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(1)
+    except KeyboardInterrupt:
+        return "interrupted"
+    return "deaf"

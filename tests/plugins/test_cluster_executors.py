@@ -369,3 +369,15 @@ def test_nothing_is_told_to_anybody_and_no_dashboard_is_started(monkeypatch: pyt
 
 def test_an_outcome_without_error_is_its_value() -> None:
     assert Outcome(5).unwrap() == 5
+
+
+# ---------------------------------------------------------------- what both share
+
+
+def test_a_job_hears_ctrl_c_though_its_command_runs_in_the_background(tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert capture(jobs.interrupt_oneself).value == "interrupted"
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
