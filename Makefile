@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed-$(shell cksum < pyproject.toml | tr -d ' ')
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")
 
-.PHONY: demo test check format docs bench
+.PHONY: demo test check outside format docs bench
 .DEFAULT_GOAL := demo
 
 demo: $(STAMP)    ## the whole road on the embedded studio
@@ -19,6 +19,9 @@ check: $(STAMP)   ## format, lint, types, documentation
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_docs.py
+
+outside: $(STAMP) ## packages by others beside the built wheel alone, and the tutorial (some minutes)
+	$(BIN)/python -m pytest -m slow tests/test_outside_packages.py tests/test_tutorial.py
 
 format: $(STAMP)  ## mend format and what lint can mend
 	$(BIN)/ruff format .
