@@ -24,7 +24,7 @@ from .guard import by_default, check_component, guarded, isolated, limit_s
 from .interfaces import Component, Kind
 from .manifest import GROUP, LIST, SHIPPED, Entry, Manifest, allowed, find_manifest, installed_points, read_manifest
 from .recipe import shipped
-from .trial import ends
+from .trial import ends, trials
 
 __all__ = ["GROUP", "Entry", "Registry"]
 
@@ -122,19 +122,15 @@ class Registry:
         if error := self._refused.get(key):
             raise error
         if key not in self._loaded:
-            self._try([self.entries[key]])
+            entry = self.entries[key]
+            if not entry.shipped and entry.module not in self._tried:
+                self._tried[entry.module] = ends([entry.module], limit_s()).get(entry.module)
             try:
-                self._loaded[key] = self._load(self.entries[key])
+                self._loaded[key] = self._load(entry)
             except PluginError as error:
                 self._refused[key] = error
                 raise
         return self._loaded[key]
-
-    def _try(self, entries: Iterable[Entry]) -> None:
-        """See whether a process outlives importing the modules of outside parts."""
-        new = [one.module for one in entries if not one.shipped and one.module not in self._tried]
-        ended = ends(new, limit_s())
-        self._tried |= {module: ended.get(module) for module in new}
 
     def _load(self, entry: Entry) -> Component:
         seconds = limit_s()
@@ -155,9 +151,15 @@ class Registry:
 
     def load_all(self) -> list[Component]:
         """Every component that can be loaded; the causes of the others are in ``broken``."""
-        self._try(self.entries.values())
+        outside = {entry.module: entry for entry in self.entries.values() if not entry.shipped}
+        for module, error in trials((name for name in outside if name not in self._tried), limit_s()):
+            self._tried[module] = error
+            self._loadable([outside[module]])  # while the child is at the next
+        return self._loadable(self.entries.values())
+
+    def _loadable(self, entries: Iterable[Entry]) -> list[Component]:
         loaded = []
-        for entry in self.entries.values():
+        for entry in entries:
             with suppress(PluginError):
                 loaded.append(self.get(entry.kind, entry.name))
         return loaded

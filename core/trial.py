@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import NoReturn
 
@@ -25,7 +25,12 @@ class ProcessEndedError(Exception):
 
 
 def ends(modules: Iterable[str], seconds: float) -> dict[str, BaseException]:
-    """What importing each module does to a process, for those that it does not outlive.
+    """What importing each module does to a process, for those that it does not outlive; arguments as for `trials`."""
+    return {name: error for name, error in trials(modules, seconds) if error}
+
+
+def trials(modules: Iterable[str], seconds: float) -> Iterator[tuple[str, BaseException | None]]:
+    """Each module as soon as a child has imported it, so that others can be at work here while the child goes on.
 
     Nothing is tried where a child cannot be forked, or not safely: beside other threads it inherits their locks.
 
@@ -33,22 +38,18 @@ def ends(modules: Iterable[str], seconds: float) -> dict[str, BaseException]:
         modules: Names; one child imports all, and another goes on after the one that ends it.
         seconds: How long each may take; 0 for as long as it likes.
 
-    Returns:
-        By name `ProcessEndedError`, or `Overtime`.
+    Yields:
+        A name, and `ProcessEndedError` or `Overtime` if the child did not outlive it.
     """
-    able = hasattr(os, "fork") and threading.active_count() == 1
-    left = [name for name in dict.fromkeys(modules) if name not in sys.modules] if able else []
-    found: dict[str, BaseException] = {}
-    while left:
-        done, error = _watch(left, seconds)
-        if error:
-            found[left[done]] = error
-        left = left[done + 1 :]
-    return found
+    left = [name for name in dict.fromkeys(modules) if name not in sys.modules] if hasattr(os, "fork") else []
+    while left and threading.active_count() == 1:
+        for tried in _watch(tuple(left), seconds):
+            left.pop(0)
+            yield tried
 
 
-def _watch(modules: Sequence[str], seconds: float) -> tuple[int, BaseException | None]:
-    """How many modules a child imports, and what ends it before the last."""
+def _watch(modules: Sequence[str], seconds: float) -> Iterator[tuple[str, BaseException | None]]:
+    """Each module as a child imports it, up to the one that ends it."""
     said, say = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # threads of libraries, which importing does not wait for
@@ -56,21 +57,26 @@ def _watch(modules: Sequence[str], seconds: float) -> tuple[int, BaseException |
     if not child:
         _import_all(modules, say)
     os.close(say)
-    done, intime = 0, True
     try:
-        while done < len(modules) and intime:
-            intime = bool(select.select([said], [], [], seconds or None)[0])
-            if intime and not os.read(said, 1):
-                break
-            done += intime
+        for name in modules:
+            intime = select.select([said], [], [], seconds or None)[0]
+            if intime and os.read(said, 1):
+                yield name, None
+                continue
+            code, child = _reaped(child), 0
+            told = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+            yield name, ProcessEndedError(told) if intime else Overtime()
+            return
     finally:
         os.close(said)
-        os.kill(child, signal.SIGKILL)  # which has no effect on one that has ended
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if done == len(modules):
-        return done, None
-    told = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-    return done, ProcessEndedError(told) if intime else Overtime()
+        if child:
+            _reaped(child)
+
+
+def _reaped(child: int) -> int:
+    """The exit code of a child, which is killed if it has not ended."""
+    os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def _import_all(modules: Iterable[str], say: int) -> NoReturn:
