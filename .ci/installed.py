@@ -13,10 +13,13 @@ def satisfied() -> bool:
     from packaging.requirements import Requirement
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [Requirement(text) for text in project["dependencies"] + project["optional-dependencies"]["test"]]
+    extras = project["optional-dependencies"]
+    wanted = [Requirement(text) for text in project["dependencies"] + extras["test"]]
+    wanted += [Requirement(text) for one in wanted for extra in one.extras for text in extras[extra]]  # our own extras
     if not all(one.specifier.contains(metadata.version(one.name), prereleases=True) for one in wanted):
         return False
-    scripts = {point.name: point.value for point in metadata.distribution("poserep").entry_points}
+    points = metadata.distribution("poserep").entry_points
+    scripts = {point.name: point.value for point in points if point.group == "console_scripts"}
     import poserep
 
     return project["scripts"].items() <= scripts.items() and Path(poserep.__file__).parent == ROOT
