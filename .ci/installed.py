@@ -15,7 +15,9 @@ def satisfied() -> bool:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [Requirement(text) for text in project["dependencies"] + extras["test"]]
-    wanted += [Requirement(text) for one in wanted for extra in one.extras for text in extras[extra]]  # our own extras
+    wanted += [
+        Requirement(text) for one in wanted if one.name == "poserep" for extra in one.extras for text in extras[extra]
+    ]
     if not all(one.specifier.contains(metadata.version(one.name), prereleases=True) for one in wanted):
         return False
     points = metadata.distribution("poserep").entry_points
