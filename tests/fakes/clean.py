@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from pathlib import Path
 import poserep
 
 ROOT = Path(poserep.__file__).parent
-SOURCES = ("pyproject.toml", "README.md", "LICENSE", "registry.toml", "py.typed", "core", "plugins", "testing", "verbs")
+FILES = ("pyproject.toml", "README.md", "LICENSE", "registry.toml", "py.typed")
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 """For pip: take nothing from anywhere but what is named. (0 is how its environment variable says "no isolation".)"""
 COMMANDS = """
@@ -96,11 +97,11 @@ def make_clean(folder: Path) -> Clean:
     """Build the wheel from a copy of the sources and install it, and nothing else."""
     source = folder / "source"
     source.mkdir(parents=True)
-    for name in (*SOURCES, *(path.name for path in ROOT.glob("*.py"))):
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, source / name)
+    for name in (*FILES, *(path.name for path in ROOT.glob("*.py"))):
+        shutil.copy(ROOT / name, source / name)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    for name in {package.split(".")[1] for package in project["tool"]["setuptools"]["packages"] if "." in package}:
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     clean = Clean(folder / "env")
     venv.create(clean.folder, with_pip=False)
     (site,) = clean.folder.glob("lib/python*/site-packages")
