@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from .files import write_text
+
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
@@ -56,10 +58,8 @@ class Measurement:
 
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
-    """Write measurements as JSON; a temporary file first, so that a reader never sees half of it."""
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps([asdict(one) for one in measurements], indent=1), encoding="utf-8")
-    temporary.replace(path)
+    """Write measurements as JSON."""
+    write_text(path, json.dumps([asdict(one) for one in measurements], indent=1))
 
 
 def read_measurements(path: Path) -> list[Measurement]:

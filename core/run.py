@@ -12,14 +12,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import platform
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,6 +26,7 @@ from typing import Any
 
 from .config import Resolved, complete, to_toml
 from .errors import ConfigError, DataError
+from .files import write_text, writing
 
 PACKAGES = ("poserep", "torch", "timm", "kornia", "lightning-fabric", "numpy", "av")
 
@@ -59,19 +59,19 @@ class Run:
 
     def tell(self, **facts: Any) -> None:
         """Add facts to ``run.json``."""
-        with writing(self.folder):
+        with _writing(self.folder):
             write_text(self.folder / "run.json", json.dumps(self.about() | facts, indent=1))
 
     def record(self, step: Any) -> None:
         """Append one step to ``steps.jsonl``."""
-        with writing(self.folder), (self.folder / "steps.jsonl").open("a", encoding="utf-8") as file:
+        with _writing(self.folder), (self.folder / "steps.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(step)) + "\n")
 
     def end_line(self) -> None:
         """End the line that a killed run may have left half-written, so that the next record stands on its own."""
         path = self.folder / "steps.jsonl"
         if path.is_file() and not path.read_bytes().endswith(b"\n"):
-            with writing(self.folder), path.open("a", encoding="utf-8") as file:
+            with _writing(self.folder), path.open("a", encoding="utf-8") as file:
                 file.write("\n")
 
     def steps(self) -> list[dict[str, Any]]:
@@ -117,35 +117,15 @@ def create(resolved: Resolved, folder: Path) -> Run:
             )
         run.end_line()
         return run
-    with writing(folder):
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         run.tell(state="new", seed=resolved.experiment.training.seed, **surroundings())
         write_text(run.config, text)
     return run
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """What goes wrong while writing to a run folder as an error that says what to do.
-
-    Raises:
-        DataError: If the disk is full or the place cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"cannot write the run folder: {error.strerror or error}",
-            where=str(folder),
-            hint="make room on the disk" if error.errno == errno.ENOSPC else "choose another place with --run",
-        ) from None
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file by a temporary one, so that nobody ever reads half of it."""
-    temporary = path.with_suffix(".part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def _writing(folder: Path) -> AbstractContextManager[None]:
+    return writing(folder, "run folder", "choose another place with --run")
 
 
 def open_run(folder: Path) -> Run:

@@ -5,7 +5,6 @@ Needs neither torch nor the data, so that a report can be made on a laptop from 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from .. import __version__
 from ..core.console import note, say, show_json, show_table
 from ..core.errors import DataError
+from ..core.files import write_text, writing
 from ..core.measurement import Measurement
 from .next_step import measuring
 from .page import document, section, tag
@@ -73,7 +73,9 @@ def build_report(folders: Sequence[Path], output: Path) -> Report:
         reproduce(runs),
         footer=f"Written by poserep {__version__} report.",
     )
-    _write(output, page)
+    with writing(output, "report", "choose another place"):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        write_text(output, page)
     return Report(output, tuple(tables), len(runs), tuple(data.label for data in runs if not data.measurements))
 
 
@@ -108,15 +110,3 @@ def _counts(runs: Sequence[RunData]) -> str:
     measured = [one for data in runs for one in data.measurements]
     counts = ((len(runs), "run"), (len(measured), "measurement"), (len({one.protocol for one in measured}), "protocol"))
     return " · ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
-
-
-def _write(output: Path, page: str) -> None:
-    """Through a temporary file, so that a reader never sees half a page."""
-    temporary = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(output)
-    except OSError as error:
-        what = f"cannot write the report: {error.strerror or error}"
-        raise DataError(what, where=str(output), hint="choose another place") from None

@@ -19,9 +19,10 @@ import numpy as np
 
 from ..core.batches import Source, open_source
 from ..core.console import log, note, track
+from ..core.files import write_text
 from ..core.measurement import write_measurements
 from ..core.registry import Registry
-from ..core.run import Run, create, write_text
+from ..core.run import Run, create
 from ..core.study.results import RANDOM, TRAINED, write_outcomes
 from ..core.study.stages import Stage, StageKind, composition_of
 from ..core.study.store import StageStoppedError, Store

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from rich.markup import escape
 
 from ..core.console import say, show_table
 from ..core.errors import ConfigError, DataError
+from ..core.files import write_text, writing
 from ..core.study.file import Study
 from ..core.study.results import TRAINED, Row, check_alike, label_counts, unit_of
 from ..core.study.statistics import Difference, Question, Test, compare
@@ -90,8 +90,10 @@ def build_study_report(
         "table.tex": to_latex(table),
         "study.html": study_page(View(study, rows, question, folder), table, differences),
     }
-    for name, content in contents.items():
-        _write(folder / name, content)
+    with writing(folder, "report", "choose another folder with -o"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in contents.items():
+            write_text(folder / name, content)
     return StudyReport(folder, tuple(contents), table, differences)
 
 
@@ -125,18 +127,6 @@ def question_of(study: Study, rows: Sequence[Row], test: Test = "permutation") -
             hint=f"measured: {measured}; add {wanted} to the study's labels and run it again",
         )
     return Question(study.baseline_arm, study.metric, min(wanted, counts[-1]), study.unit, test)
-
-
-def _write(path: Path, content: str) -> None:
-    """Through a temporary file, so that a reader never sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(content, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        what = f"cannot write the report: {error.strerror or error}"
-        raise DataError(what, where=str(path), hint="choose another folder with -o") from None
 
 
 def to_markdown(table: StudyTable) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..run import write_text
+from ..files import write_text
 
 HEARTBEAT_S = 5.0
 STALE_S = 60.0

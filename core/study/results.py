@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ..errors import DataError
+from ..files import write_text
 from ..measurement import Protocol
 
 TRAINED, RANDOM, MEAN = "trained", "random encoder", "mean pose"
@@ -88,7 +88,7 @@ class Row:
 
 
 def write_outcomes(path: Path, outcomes: Sequence[Outcome], protocol: Protocol, data: str) -> None:
-    """Write outcomes as JSON, through a temporary file, so that a reader never sees half of it.
+    """Write outcomes as JSON.
 
     Raises:
         DataError: If a value is not finite.
@@ -98,9 +98,7 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome], protocol: Protocol, 
             what = f"{one.metric} of the {one.method} method with {one.labels} labels is not finite"
             raise DataError(what, where=str(path), hint="the features or the regressor diverged; lower its rate")
     content = {"protocol": asdict(protocol), "data": data, "outcomes": [asdict(one) for one in outcomes]}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False), encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, json.dumps(content, indent=1, allow_nan=False))
 
 
 def read_outcomes(path: Path) -> Measured:

@@ -12,13 +12,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import DataError, PoserepError
-from ..run import surroundings, write_text
+from ..files import write_text, writing
+from ..run import surroundings
 from .attempts import Attempt
 from .stages import Stage, StageKind
 
@@ -40,18 +41,8 @@ def default_store() -> Path:
     return Path(os.environ.get("POSEREP_STAGES") or "runs/stages")
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    """What goes wrong while writing as an error that says what to do.
-
-    Raises:
-        DataError: If the disk is full or the place cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        what, hint = f"cannot write the store of stages: {error.strerror or error}", "choose another place with --store"
-        raise DataError(what, where=str(folder), hint=f"make room there, or {hint}") from None
+def _writing(folder: Path) -> AbstractContextManager[None]:
+    return writing(folder, "store of stages", "choose another place with --store")
 
 
 @dataclass(frozen=True, slots=True)

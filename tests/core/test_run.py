@@ -82,7 +82,7 @@ def test_a_place_that_cannot_be_written_is_told(
 
 
 def test_a_run_that_was_not_made_whole_is_made_again(tmp_path: Path, resolved: Resolved) -> None:
-    (tmp_path / "config.part").write_text("half")
+    (tmp_path / ".config.toml.99.part").write_text("half")
     assert create(resolved, tmp_path).about()["state"] == "new"
 
 
