@@ -11,7 +11,7 @@ import poserep
 
 ROOT = Path(poserep.__file__).parent
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-PARTS = ("core", "networks", "plugins", "testing", "verbs")
+PARTS = ("core", "media", "networks", "plugins", "testing", "verbs")
 MAX_FUNCTION, MAX_FILE, MAX_CORE, MAX_STUDY = 50, 300, 2500, 1000
 
 

@@ -11,10 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.frame_store import cache_folder
 from ..core.manifest import LIST
 from ..core.registry import Registry
 from ..core.run import PACKAGES
+from ..media.frame_store import cache_folder
 
 GIGABYTE = 1e9
 LOW_DISK_GB = 2.0

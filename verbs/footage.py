@@ -10,10 +10,10 @@ from ..core.compose import Composition
 from ..core.config import Chosen, choose
 from ..core.console import note
 from ..core.errors import ConfigError, DataError
-from ..core.images import SQUEEZE, squeeze
 from ..core.interfaces import Background, Dataset
 from ..core.recipe import Source as Origin
 from ..core.registry import Registry
+from ..media.images import SQUEEZE, squeeze
 
 VIDEO = "video"
 KEPT = ("height", "crop_x", "crop_y")

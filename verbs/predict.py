@@ -22,11 +22,11 @@ from ..core.checkpoint import complete_checkpoints
 from ..core.compose import Composition
 from ..core.console import note, track
 from ..core.errors import ConfigError, DataError
-from ..core.images import resized
 from ..core.interfaces import Array, Draw, Roles
 from ..core.pipeline import Model
 from ..core.probe import Regressor
 from ..core.skeleton import Skeleton
+from ..media.images import resized
 from .footage import Seconds, open_footage
 from .overlay import display_size, overlay
 from .regressor_file import load_regressor, read_about, skeleton_of

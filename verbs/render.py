@@ -17,10 +17,10 @@ import numpy as np
 from ..core.config import Chosen, choose
 from ..core.console import track
 from ..core.errors import ConfigError
-from ..core.frame_store import cache_folder
 from ..core.interfaces import Array, Context, Dataset
 from ..core.recipe import Source
 from ..core.registry import Registry
+from ..media.frame_store import cache_folder
 from .data import SHEET_FRAMES, contact_sheet, draw_labels
 from .video_io import video_writer
 

@@ -16,8 +16,8 @@ import numpy as np
 from pydantic import Field
 
 from ...core.hookspecs import hookimpl
-from ...core.images import read_image
 from ...core.interfaces import Array, Component, Context, Dataset, Options
+from ...media.images import read_image
 
 Level = Annotated[int, Field(ge=0, le=255)]
 

@@ -24,9 +24,9 @@ import numpy as np
 from pydantic import Field
 
 from ...core.errors import DataError
-from ...core.frame_store import frame_store
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Array, Component, Context, Dataset, Options
+from ...media.frame_store import frame_store
 from .panorama_match import features, opencv
 from .panorama_median import panorama, rastered, shown
 from .panorama_place import Look, LostError, Placing

@@ -19,9 +19,9 @@ from pydantic import Field, PositiveInt
 
 from ...core.errors import ConfigError, DataError
 from ...core.hookspecs import hookimpl
-from ...core.images import image_size, read_image, working_size
 from ...core.interfaces import Array, Clip, Component, Context, Options
 from ...core.skeleton import HUMAN36M_17, Skeleton
+from ...media.images import image_size, read_image, working_size
 from .keypoints import ClipFiles, read_poses
 from .names import compiled, named, natural
 from .pasting import Each, Pictures, paste

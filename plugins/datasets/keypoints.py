@@ -18,9 +18,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ...core.errors import ConfigError, DataError
-from ...core.images import WHOLE, Range
 from ...core.interfaces import Array
 from ...core.skeleton import COCO_17, COCO_TO_HUMAN36M, HUMAN36M_17
+from ...media.images import WHOLE, Range
 from .keypoint_files import Detections, read_detections
 from .names import natural
 

@@ -18,8 +18,8 @@ from typing import Literal
 import numpy as np
 
 from ...core.errors import DataError
-from ...core.images import read_image
 from ...core.interfaces import Array
+from ...media.images import read_image
 from .names import natural
 
 Each = Literal["clip", "frame"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.camera import Camera
 from ...core.errors import DataError
-from ...core.images import Range
+from ...media.images import Range
 
 SUBPIXELS = 64
 

@@ -18,9 +18,9 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model
 
 from ...core.errors import DataError
 from ...core.hookspecs import hookimpl
-from ...core.images import SQUEEZE, WHOLE, Range, squeeze, working_size
 from ...core.interfaces import Array, Clip, Component, Context, Options
 from ...core.skeleton import HUMAN36M_17, Skeleton
+from ...media.images import SQUEEZE, WHOLE, Range, squeeze, working_size
 from .keypoints import read_poses
 from .names import compiled, named, natural
 

@@ -20,9 +20,9 @@ from av.video.frame import VideoFrame
 from PIL import Image
 
 from ...core.errors import DataError
-from ...core.frame_store import frame_store, store_path
-from ...core.images import WHOLE, Range, resized
 from ...core.interfaces import Array
+from ...media.frame_store import frame_store, store_path
+from ...media.images import WHOLE, Range, resized
 
 log = logging.getLogger("poserep")
 

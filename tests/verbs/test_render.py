@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from poserep.cli import app
 from poserep.core.errors import ConfigError, DataError
-from poserep.core.frame_store import cache_folder
+from poserep.media.frame_store import cache_folder
 from poserep.verbs.drawing import SIDES, to_pixels
 from poserep.verbs.render import render_command, side_by_side, studio, views
 

@@ -16,10 +16,10 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from ....core.errors import DataError
-from ....core.frame_store import frame_store
 from ....core.hookspecs import hookimpl
 from ....core.interfaces import Array, Component, Context, Options
 from ....core.skeleton import HUMAN36M_17
+from ....media.frame_store import frame_store
 from ..pasting import Each, Pictures, paste
 from .takes import plan_takes
 

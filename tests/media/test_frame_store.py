@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poserep.core import frame_store as module
 from poserep.core.errors import DataError
-from poserep.core.frame_store import frame_store, store_path
 from poserep.core.interfaces import Array
+from poserep.media import frame_store as module
+from poserep.media.frame_store import frame_store, store_path
 
 SIZE = (4, 6)
 KEY = {"name": "clip", "size": list(SIZE)}

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from poserep.core.errors import DataError
-from poserep.core.images import image_size, read_image, resized, squeeze, working_size
+from poserep.media.images import image_size, read_image, resized, squeeze, working_size
 
 
 def test_the_working_width_follows_the_aspect_and_is_even() -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .errors import DataError
-from .interfaces import Array
+from ..core.errors import DataError
+from ..core.interfaces import Array
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -23,9 +23,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from .console import track
-from .errors import DataError
-from .interfaces import Array
+from ..core.console import track
+from ..core.errors import DataError
+from ..core.interfaces import Array
 
 STALE_S = 3600.0
 
