@@ -34,6 +34,8 @@ ablate_app = typer.Typer(no_args_is_help=True, help="Ablation studies: arms by s
 app.add_typer(ablate_app, name="ablate")
 analyse_app = typer.Typer(no_args_is_help=True, help="What a representation knows, and whether its premises hold.")
 app.add_typer(analyse_app, name="analyse")
+protocols_app = typer.Typer(no_args_is_help=True, help="How poses are measured: printed cards, by name.")
+app.add_typer(protocols_app, name="protocols")
 
 Sets = Annotated[list[str], typer.Option("--set", metavar="KEY=VALUE", help="Set a value, as training.steps=500.")]
 Uses = Annotated[list[str], typer.Option("--use", metavar="ROLE=NAME", help="Swap a part, as losses.contrast=css.")]
@@ -46,6 +48,7 @@ Picture = Annotated[Path | None, typer.Option("--output", "-o", help="PNG; in th
 TargetName = Annotated[str, typer.Argument(help="Folder of a run, or a recipe's name or file.", show_default=False)]
 StageStore = Annotated[Path | None, typer.Option("--store", help="Folder of stages; POSEREP_STAGES or runs/stages.")]
 RecipeName = Annotated[str, typer.Argument(help="Name of a shipped recipe, or a TOML file.", show_default=False)]
+DataName = Annotated[str, typer.Argument(help="Name of a recipe or of a dataset, or a TOML file.", show_default=False)]
 
 
 @app.callback()
@@ -111,6 +114,7 @@ def train(
     nodes: Annotated[int, typer.Option(help="Machines.")] = 1,
     strategy: Annotated[str, typer.Option(help="Lightning Fabric's strategy: auto, ddp, fsdp.")] = "auto",
     accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    untrained: Annotated[bool, typer.Option("--untrained", help="No step: the networks as they start.")] = False,
     threads: Threads = 0,
 ) -> None:
     """Train a recipe into a run folder. Ctrl-C stops cleanly; the same command goes on where it stopped.
@@ -119,9 +123,10 @@ def train(
     """
     from .core.registry import Registry
     from .verbs.next_step import after_training
-    from .verbs.train import Machine, compose_and_train
+    from .verbs.train import UNTRAINED, Machine, compose_and_train
 
     machine = Machine(devices, nodes, strategy, accelerator, threads)
+    sets = [*sets, *(UNTRAINED if untrained else ())]
     done = compose_and_train(recipe, run, machine, Registry(), sets=sets, uses=uses, drops=drops)
     about = done.about()
     folder = escape(str(done.folder))
@@ -133,22 +138,24 @@ def train(
 def probe(
     run: RunFolder,
     split: Annotated[str, typer.Option(help="test, or validation while choosing settings.")] = "test",
+    protocol: Annotated[str, typer.Option(help="A card in place of the run's own [probe]: a name or file.")] = "",
     sets: Sets = [],
     threads: Threads = 0,
     as_json: AsJson = False,
 ) -> None:
-    """3D pose from frozen features at several label counts, beside the mean pose and a random encoder.
+    """Pose from frozen features at several label counts, beside the mean pose and a random encoder.
 
     Example: [bold]poserep probe runs/demo[/]
     """
     from dataclasses import asdict
 
     from .verbs.probe import probe as measure
+    from .verbs.protocols import card_sets
     from .verbs.report import show_results
     from .verbs.session import open_session, use_threads
 
     use_threads(threads)
-    found = measure(open_session(run, sets=sets), split)
+    found = measure(open_session(run, sets=[*(card_sets(protocol) if protocol else ()), *sets]), split)
     if as_json:
         show_json([asdict(one) for one in found])
     else:
@@ -191,6 +198,26 @@ def swap(
     from .verbs.swap import swap as draw
 
     say(str(draw(run, output, count)))
+
+
+@app.command()
+def view(
+    run: RunFolder,
+    source: Annotated[str, typer.Option("--from", metavar="CAMERA", help="Camera looked at; the nearest.")] = "",
+    target: Annotated[str, typer.Option("--to", metavar="CAMERA", help="Whose view is made; a held-out one.")] = "",
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="PNG; RUN/view.png if not given.")] = None,
+    moments: Annotated[int, typer.Option(help="Rows of the picture.", min=1, max=24)] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """A camera's view synthesised from another camera's frames, beside the true one and the latent not turned.
+
+    Needs a run whose exchange turns latents between calibrated cameras, as `nsd` and `nsd-video`.
+
+    Example: [bold]poserep view runs/nsd --to cam02 -o view.png[/]
+    """
+    from .verbs.view import view_command
+
+    view_command(run, (source, target), output, moments, as_json)
 
 
 @app.command()
@@ -343,6 +370,34 @@ def recipes_show(recipe: RecipeName, sets: Sets = [], uses: Uses = [], drops: Dr
     sys.stdout.write(complete_text(recipe, sets=sets, uses=uses, drops=drops))
 
 
+@protocols_app.command("list")
+def protocols_list(as_json: AsJson = False) -> None:
+    """Every protocol card: how the papers, and the studio, measure poses.
+
+    Example: [bold]poserep protocols list[/]
+    """
+    from .verbs.protocols import list_rows as list_cards
+
+    rows = list(list_cards())
+    if as_json:
+        show_json(rows)
+    else:
+        show_table("", ("protocol", "what it is", "paper"), [tuple(row.values()) for row in rows])
+
+
+@protocols_app.command("show")
+def protocols_show(
+    name: Annotated[str, typer.Argument(help="Name of a card, or a file.", show_default=False)], as_json: AsJson = False
+) -> None:
+    """A card: what the data must be, what the paper leaves open, and its [probe], to put into a recipe.
+
+    Example: [bold]poserep protocols show h36m_a[/]
+    """
+    from .verbs.protocols import show_command as show_card
+
+    show_card(name, as_json)
+
+
 @config_app.command("schema")
 def config_schema() -> None:
     """JSON schema of a recipe, made from what is installed: editors complete and check with it.
@@ -356,19 +411,30 @@ def config_schema() -> None:
 
 @data_app.command("inspect")
 def data_inspect(
-    recipe: RecipeName,
+    recipe: DataName,
     sets: Sets = [],
     uses: Uses = [],
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Also draw a contact sheet (PNG).")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a recipe's dataset holds, clip by clip.
+    """What a dataset holds and lacks, whether its labels fit each other, and how it looks.
 
     Example: [bold]poserep data inspect temporal-video --set dataset.path=clips/ -o sheet.png[/]
     """
     from .verbs.data import inspect_command
 
     inspect_command(recipe, sets, uses, output, as_json)
+
+
+@data_app.command("prepare")
+def data_prepare(recipe: RecipeName, sets: Sets = [], uses: Uses = []) -> None:
+    """Decode every frame of a recipe's dataset once, ahead of training. May be stopped, and goes on where it stopped.
+
+    Example: [bold]poserep data prepare temporal-video --set dataset.path=clips/[/]
+    """
+    from .verbs.prepare import prepare
+
+    prepare(recipe, sets, uses)
 
 
 @data_app.command("background")
@@ -390,7 +456,7 @@ def data_background(
 @data_app.command("render")
 def data_render(
     scene: Annotated[str, typer.Option(help="room, dive or slope.")] = "room",
-    motion: Annotated[str, typer.Option(help="A BVH, AMC or DeepMimic file or folder; procedural if empty.")] = "",
+    motion: Annotated[str, typer.Option(help="BVH, AMC, DeepMimic or AMASS file or folder; procedural if empty.")] = "",
     size: Annotated[int, typer.Option(help="Side of the frames in pixels.")] = 256,
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 8.0,
     fps: Annotated[float, typer.Option(help="Frames per second.")] = 25.0,
@@ -558,6 +624,23 @@ def analyse_time(
 
     use_threads(threads)
     time_command(target, sets, split, most, output, as_json)
+
+
+@analyse_app.command("labels")
+def analyse_labels(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of probed runs.", show_default=False)],
+    names: Annotated[list[str], typer.Option("--name", help="What to call each run; as often as there are runs.")] = [],
+    metric: Annotated[str, typer.Option(help="Which error.")] = "N-MPJPE",
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG.")] = Path("labels.png"),
+    as_json: AsJson = False,
+) -> None:
+    """The error of several runs by their number of labels, in one picture; runs that differ by seed alone are averaged.
+
+    Example: [bold]poserep analyse labels runs/temporal runs/imagenet --name ours --name ImageNet[/]
+    """
+    from .verbs.analyse_labels import labels_command
+
+    labels_command(runs, names, metric, output, as_json)
 
 
 @analyse_app.command("gravity")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -10,8 +11,10 @@ import numpy as np
 import torch
 
 from .compose import Composition
-from .interfaces import Array, Background, Context, Dataset, Draw, Roles, Sampler
+from .interfaces import Array, Background, Choosy, Context, Dataset, Draw, Looking, Roles, Sampler
 from .ranks import own_rows, world_size
+
+log = logging.getLogger("poserep")
 
 AHEAD = 2  # batches read while the network computes
 LABELS = frozenset(("pose", "pose_2d", "true_box", "true_mask", "rotation"))
@@ -39,11 +42,11 @@ class Source:
         self.wanted = wanted
         self.labels = labels - {"background"}  # it comes through its own slot
         names = sorted({clip.subject for clip in dataset.clips} - {""})
-        self._subjects = {name: index for index, name in enumerate(names)} | {"": -1}
+        numbers = {name: index for index, name in enumerate(names)} | {"": -1}
+        self._subjects = np.array([numbers[clip.subject] for clip in dataset.clips], np.int64)
 
     def read(self, draw: Draw, extra: Sequence[str] = ()) -> dict[str, Any]:
         """The fields of the drawn frames: images uint8 (B, T, C, H, W), numbers float32 (B, T, ...)."""
-        clips = self.dataset.clips
         wanted = self.wanted | set(extra)
         columns: dict[str, Array] = {}
         flat_clip, flat_frame = draw.clip.ravel(), draw.frame.ravel()
@@ -57,8 +60,7 @@ class Source:
             name: torch.from_numpy(values).unflatten(0, draw.clip.shape) for name, values in columns.items()
         }
         batch["clip"] = torch.from_numpy(draw.clip.astype(np.int64))
-        subjects = np.array([self._subjects[clip.subject] for clip in clips], np.int64)
-        batch["subject"] = torch.from_numpy(subjects[draw.clip])
+        batch["subject"] = torch.from_numpy(self._subjects[draw.clip])
         return batch
 
     def _read_clip(self, clip: int, frames: Array, wanted: frozenset[str] | set[str]) -> dict[str, Array]:
@@ -93,6 +95,8 @@ def build_sampler(composition: Composition, role: str, dataset: Dataset, context
     """
     chosen = composition.parts[role]
     sampler: Sampler = chosen.component.build(chosen.options, context)
+    if isinstance(sampler, Looking):
+        sampler.look(dataset, composition.labels)
     allowed = [index for index, clip in enumerate(dataset.clips) if clip.split == "train"]
     sampler.prepare(dataset.clips, np.array(allowed, np.int64))
     return sampler
@@ -113,6 +117,7 @@ class Batches:
         self.sampler = sampler
         self.count = count
         self.seed = seed
+        self._warned = False
 
     def draw(self, step: int) -> Draw:
         """The global draw of a step."""
@@ -120,11 +125,42 @@ class Batches:
 
     def at(self, step: int) -> Mapping[str, Any]:
         """This process's share of a step's batch."""
-        whole = self.draw(step)
-        rows = own_rows(self.count // world_size())
-        batch = self.source.read(Draw(whole.clip[rows], whole.frame[rows]))
+        _, batch = self.choose(step, own_rows(self.count // world_size()))
         batch["roles"] = Roles(self.sampler.roles)
         return batch
+
+    def choose(self, step: int, rows: slice) -> tuple[Draw, dict[str, Any]]:
+        """Some tuples of a step and what is read of them, after those that a choosy sampler turns down are redrawn.
+
+        Other tuples of the step have no say in it, so that processes agree without asking each other.
+        """
+        whole = self.draw(step)
+        chosen = Draw(whole.clip[rows].copy(), whole.frame[rows].copy())
+        batch = self.source.read(chosen)
+        if isinstance(self.sampler, Choosy) and self.sampler.tries > 1:
+            self._redraw(self.sampler, step, (whole, rows), chosen, batch)
+        return chosen, batch
+
+    def _redraw(
+        self, sampler: Choosy, step: int, source: tuple[Draw, slice], chosen: Draw, batch: dict[str, Any]
+    ) -> None:
+        """Put other tuples in the places of those that are turned down, until none is or the tries are spent."""
+        whole, rows = source
+        bad = np.flatnonzero(~sampler.accepts(chosen, batch["frame"].numpy()))
+        for attempt in range(1, sampler.tries):
+            if not len(bad):
+                return
+            other = sampler.again(np.random.default_rng([self.seed, step, attempt]), whole)
+            other = Draw(other.clip[rows][bad], other.frame[rows][bad])
+            chosen.clip[bad], chosen.frame[bad] = other.clip, other.frame
+            found = self.source.read(other)
+            for name, values in found.items():
+                batch[name][bad] = values
+            bad = bad[~sampler.accepts(other, found["frame"].numpy())]
+        if len(bad) and not self._warned:
+            self._warned = True
+            what = "step %d: the sampler turned down %d of %d tuples %d times over; they are trained on all the same"
+            log.warning(what, step, len(bad), len(chosen.clip), sampler.tries)
 
     def run(self, first: int, last: int) -> Iterator[Mapping[str, Any]]:
         """Batches of the steps from ``first`` up to, not including, ``last``, read ahead in a thread."""

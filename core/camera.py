@@ -18,6 +18,7 @@ from .errors import DataError
 
 Array = NDArray[np.float64]
 Distortion = tuple[float, float, float, float, float]
+Segment = tuple[tuple[float, float], tuple[float, float]]
 ORTHONORMAL_WITHIN = 1e-4  # calibrations are often stored with five digits
 WORLD_UP = (0.0, 0.0, 1.0)
 
@@ -123,6 +124,28 @@ def distort(rays: Array, distortion: Distortion) -> Array:
     product = rays.prod(axis=-1, keepdims=True)
     tangent = np.array([p2, p1])  # x takes p2 with its own square, y takes p1
     return np.asarray(rays * radial + tangent * (square + 2 * rays**2) + 2 * tangent[::-1] * product)
+
+
+def horizon(rotation_33: ArrayLike, intrinsics_33: ArrayLike, size_WH: tuple[int, int]) -> Segment | None:
+    """Where the world's horizontal directions meet the image: a ray r is horizontal if up . R^T r = 0.
+
+    Args:
+        rotation_33: World to camera; world up is +z.
+        intrinsics_33: Focal lengths and principal point, pixels. What a lens bends is left straight.
+        size_WH: Width and height of the image, pixels.
+
+    Returns:
+        Its two ends on the border of the frame, in [-1, 1] frame coordinates, the left one first (the upper one of an
+        upright line); None if it does not cross the frame.
+    """
+    up_3 = np.asarray(rotation_33, np.float64) @ WORLD_UP
+    line_3 = up_3 @ np.linalg.inv(np.asarray(intrinsics_33, np.float64))
+    a, b, c = (float(one) for one in line_3)  # a u + b v + c = 0 in pixels
+    width, height = size_WH
+    a, b, c = a * width / 2, b * height / 2, c + a * (width - 1) / 2 + b * (height - 1) / 2  # in frame coordinates
+    ends = [(x, -(c + a * x) / b) for x in (-1.0, 1.0) if b] + [(-(c + b * y) / a, y) for y in (-1.0, 1.0) if a]
+    inside = sorted((x, y) for x, y in ends if max(abs(x), abs(y)) <= 1 + 1e-9)
+    return (inside[0], inside[-1]) if inside and inside[0] != inside[-1] else None
 
 
 def _check_rotation(rotation_33: Array) -> None:

@@ -20,6 +20,7 @@ from .registry import Registry
 
 FRAME_FIELDS = ("frame", "time", "clip", "subject")
 COMPOSITE = ("redrawn", "mask")
+OF_BOXES, OF_FRAMES = {"N", "M"}, {"T", "K"}  # axes that are of one length only where a frame has one subject
 OWN_STEPS = {"crop": "detector", "composite": "decoder"}  # core's own, and the part that each goes with
 
 
@@ -77,8 +78,9 @@ class Composition:
 
     @property
     def wanted(self) -> frozenset[str]:
-        """Every field that some part reads: what a batch must carry."""
-        return frozenset(name for wire in self.wires for name in wire.reads)
+        """What a batch must carry: every field that some part reads; of several subjects, where the clip's own is."""
+        whose = {"true_box"} if self.context.facts.get("subjects", 1) > 1 else set()
+        return frozenset(whose.union(*(wire.reads for wire in self.wires)))
 
 
 def compose(
@@ -110,11 +112,13 @@ def wire(resolved: Resolved, source: Source, registry: Registry) -> Composition:
     phases = plan_phases(resolved.experiment)
     problems = [*_unmet(wires, source, registry), *_phase_problems(resolved, phases, source)]
     problems += _probe_problems(resolved, wires, source)
-    if problems:
-        raise ConfigError.of(problems)
     facts: dict[str, int] = {}
     for chosen in resolved.parts.values():
         facts |= chosen.component.facts(chosen.options)
+    if facts.get("subjects", 1) > 1:
+        problems += _subject_problems(resolved, wires, source, registry.fields)
+    if problems:
+        raise ConfigError.of(problems)
     context = Context(resolved.experiment.crop_size, facts)
     return Composition(resolved, wires, phases, context, registry.fields)
 
@@ -127,7 +131,8 @@ def plan_phases(experiment: Experiment) -> tuple[PhasePlan, ...]:
     plans = []
     for name, phase in experiment.phases.items():
         sampler = f"phases.{name}.sampler" if phase.sampler else "sampler"
-        plans.append(PhasePlan(name, phase.steps, sampler, losses if phase.losses is None else phase.losses))
+        steps = phase.steps if experiment.training.steps else 0
+        plans.append(PhasePlan(name, steps, sampler, losses if phase.losses is None else phase.losses))
     return tuple(plans)
 
 
@@ -150,8 +155,8 @@ def _stage_wires(resolved: Resolved) -> list[Wire]:
         wires.append(Wire(role, part.use, reads, writes))
         if kind == "detector":
             wires.append(Wire("crop", "core", ("frame", "box"), ("crop",)))
-        if kind == "decoder":
-            needs = ("crop_decoded", "mask_decoded", "box", "target", "background")
+        if kind == "decoder" and "crop_decoded" in writes:  # decoded patches are not pasted
+            needs = ("crop_decoded", "mask_decoded", "box", "target", "background", "depth?", "mix?")
             wires.append(Wire("composite", "core", needs, COMPOSITE))
     return wires
 
@@ -159,7 +164,12 @@ def _stage_wires(resolved: Resolved) -> list[Wire]:
 def _loss_wires(resolved: Resolved) -> list[Wire]:
     losses = {f"losses.{role}": part.use for role, part in resolved.experiment.losses.items()}
     chosen = {role: resolved.parts[role] for role in losses}
-    return [Wire(role, losses[role], declared(one.component.reads, one.options), ()) for role, one in chosen.items()]
+    return [
+        Wire(
+            role, losses[role], *(declared(names, one.options) for names in (one.component.reads, one.component.writes))
+        )
+        for role, one in chosen.items()
+    ]
 
 
 def settle(wires: Sequence[Wire]) -> tuple[Wire, ...]:
@@ -228,6 +238,21 @@ def _role_problems(resolved: Resolved, phase: PhasePlan, asking: Sequence[str], 
             what += f"the sampler {chosen.component.name!r} draws {', '.join(drawn.names)}"
             hint = "swap the sampler, or give the phase its own"
             problems.append(Problem(what, source.locate(address.split(".")), hint))
+    return problems
+
+
+def _subject_problems(
+    resolved: Resolved, wires: Sequence[Wire], source: Source, fields: Mapping[str, Field]
+) -> list[Problem]:
+    """Parts that take what belongs to a box for what belongs to a frame, where a frame has several boxes."""
+    problems = []
+    for one in wires:
+        part = resolved.parts.get(one.role)
+        axes = {axis for name in one.reads if name in fields for axis in fields[name].axes.split()}
+        if part is not None and not part.component.several and axes & OF_BOXES and axes & OF_FRAMES:
+            what = f"{one.role} ({one.use}) is made for one subject in a frame, but the detector finds several"
+            hint = f"set detector.subjects = 1, or leave out {one.role}"
+            problems.append(Problem(what, source.locate(one.role.split(".")), hint))
     return problems
 
 

@@ -12,11 +12,20 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from .errors import ConfigError, PartError, PluginError, Problem
-from .guard import guarded
 from .interfaces import Component, Kind, Options, Slot
+from .outside.guard import guarded
 from .problems import problems_of
 from .recipe import Source
 from .registry import Registry
@@ -56,8 +65,8 @@ class Phase(Options):
 class Training(Options):
     """How long and how fast to train."""
 
-    steps: PositiveInt = 1000
-    """Optimiser steps, where the recipe has no phases."""
+    steps: int = Field(default=1000, ge=0)
+    """Optimiser steps, where the recipe has no phases; with 0 it is left as it starts, phases or not."""
     batch: PositiveInt = 8
     """Tuples per step, over all processes."""
     learning_rate: PositiveFloat = 1e-4
@@ -78,13 +87,26 @@ class Training(Options):
     """Steps between records of the losses."""
 
 
-class Probe(Options):
-    """How 3D pose is read off the frozen features."""
+PoseMetric = Literal["N-MPJPE", "MPJPE", "P-MPJPE"]
 
+
+class Probe(Options):
+    """How pose is read off the frozen features."""
+
+    protocol: str = ""
+    """Name of the card that these settings are of, see `poserep protocols list`; empty if of none."""
+    target: Literal["pose", "pose_2d"] = "pose"
+    """What is read off: 3D joints in mm, or 2D joints in the frame."""
+    joints: str | tuple[str, ...] = "all"
+    """Joints that are read off: `all`, a named set as `body_13`, or their names."""
+    root: str = "root"
+    """Joint that poses are relative to, or `mid_hip`; `root` is the dataset's own."""
+    metrics: Annotated[tuple[PoseMetric, ...], Field(min_length=1)] = get_args(PoseMetric)
+    """How 3D poses are aligned before their error is taken: by scale, not at all, by scale and rotation."""
     head: Part = Part(use="mlp")
     """The regressor from features to joints."""
     fields: tuple[str, ...] = ("variant",)
-    """Latents that it sees."""
+    """Latents that it sees, and 2D joints: `pose_2d` from the labels, `pose_2d_predicted` from a loss's network."""
     labels: tuple[Annotated[int, Field(ge=0)], ...] = (100, 500, 0)
     """Numbers of labelled frames; 0 stands for all of the pool."""
     stride: PositiveInt = 1
@@ -96,9 +118,23 @@ class Probe(Options):
     batch: PositiveInt = 128
     """Frames per step."""
     learning_rate: PositiveFloat = 1e-3
-    """Adam's rate, which falls to zero over the steps."""
+    """Adam's rate at the first step."""
+    schedule: Literal["linear", "constant"] = "linear"
+    """Whether the rate falls to zero over the steps or stays."""
     weight_decay: float = Field(default=0.0, ge=0)
     """Decoupled weight decay."""
+    mirror: bool = False
+    """Show the regressor each labelled frame's mirror image, too, and take the mean of what it reads off a test frame
+    and off its mirror image. For 3D poses."""
+
+    @model_serializer(mode="wrap")
+    def _terse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without later keys at their defaults: run folders and stages that do not know them keep their names."""
+        later = ("protocol", "target", "joints", "root", "metrics", "schedule", "mirror")
+        return {k: v for k, v in handler(self).items() if k not in later or getattr(self, k) != LATER[k]}
+
+
+LATER = {name: field.default for name, field in Probe.model_fields.items()}
 
 
 STAGES: tuple[Slot, ...] = get_args(Slot)

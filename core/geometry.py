@@ -1,10 +1,12 @@
 """Boxes, crops and compositing: where the subject is, cut out of the frame and put back into it.
 
 Paper: Honari et al., TPAMI 2022, arXiv:2012.01511, equation (1); the sampling is that of Jaderberg et al.,
-NeurIPS 2015, arXiv:1506.02025, section 3.2, and the soft window that of Rhodin et al., CVPR 2019.
+NeurIPS 2015, arXiv:1506.02025, section 3.2, and the soft window that of Rhodin et al., CVPR 2019, arXiv:1903.05684, as
+is the compositing of several subjects by their depth.
 Differs from the papers: a box keeps upright, so the grid is built from two axes instead of a 2 x 3 matrix.
 
-Axes: leading ``...`` any (clips, frames), C channels, H W frame and h w crop pixels, 4 = (s_x, s_y, u_x, u_y).
+Axes: leading ``...`` any (clips, frames), S subjects, C channels, H W frame and h w crop pixels,
+4 = (s_x, s_y, u_x, u_y).
 Coordinates: (x, y) in [-1, 1], +x right, +y down, align_corners=False. s is the fraction of the frame's side
 that the box covers, u its centre. A pixel's centre has integer coordinates, as in ``core.camera``.
 """
@@ -20,6 +22,7 @@ from torch.nn import functional as F
 from .errors import ShapeError
 
 Padding = Literal["border", "zeros"]
+EPSILON = 1e-4  # where no mask is, the weights are 0 and not 0 / 0
 
 
 def pixel_centres(n: int, *, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
@@ -56,6 +59,16 @@ def crop(frame: Tensor, box: Tensor, size: tuple[int, int], padding: Padding = "
     return crop_NChw.reshape(*frame.shape[:-2], *size).to(frame.dtype)
 
 
+def to_box(points: Tensor, box: Tensor) -> Tensor:
+    """Points (..., P, 2) of the frame in the coordinates of its box (..., 4), whose sides lie at -1 and 1."""
+    return (points - box[..., None, 2:]) / box[..., None, :2]
+
+
+def from_box(points: Tensor, box: Tensor) -> Tensor:
+    """Inverse of `to_box`."""
+    return points * box[..., None, :2] + box[..., None, 2:]
+
+
 def paste(cutout: Tensor, box: Tensor, size: tuple[int, int], padding: Padding = "border") -> Tensor:
     """Put a crop (..., C, h, w) back where the box lies in a frame of ``size`` (H, W); inverse of ``crop``.
 
@@ -79,6 +92,37 @@ def _grid(box_N4: Tensor, size: tuple[int, int]) -> Tensor:
 def composite(mask: Tensor, rgb: Tensor, background: Tensor) -> Tensor:
     """Equation (1): I = M G + (1 - M) B, with the mask (..., 1, H, W) and both images (..., 3, H, W)."""
     return mask * rgb + (1 - mask) * background
+
+
+def layer_weights(mask: Tensor, depth: Tensor) -> Tensor:
+    """How much of each subject is seen at each pixel, behind those that are nearer.
+
+    Subjects are soft in depth: k lets through ``T_k = exp(-sum_i m_i (erf(z_k - z_i) + 1))``, itself among the i, the
+    background ``T_bg = exp(-2 sum_i m_i)``. The shares ``T_k m_k`` are scaled to add up to ``1 - T_bg``, so that one
+    opaque mask alone weighs 1 - exp(-2) = 0.8646, less a ten-thousandth for the division by zero that it avoids.
+
+    Args:
+        mask: (..., S, 1, H, W) in [0, 1].
+        depth: (..., S), the greater the farther.
+
+    Raises:
+        ShapeError: There is not one depth for each mask.
+    """
+    if mask.shape[-3:-2] != (1,) or mask.shape[:-3] != depth.shape:
+        raise ShapeError(
+            f"one depth for each mask: masks of the shape {tuple(mask.shape)} need depths of the shape "
+            f"{tuple(mask.shape[:-3])}, got {tuple(depth.shape)}"
+        )
+    before_kj = torch.erf(depth[..., :, None] - depth[..., None, :]) + 1  # 2 where j is before k, 0 where it is behind
+    hidden = (mask.unsqueeze(-5) * before_kj[..., None, None, None]).sum(dim=-4)
+    shown = (-hidden).exp() * mask
+    covered = 1 - (-2 * mask.sum(dim=-4, keepdim=True)).exp()
+    return shown * covered / (EPSILON + shown.sum(dim=-4, keepdim=True))
+
+
+def composite_layers(weight: Tensor, rgb: Tensor, background: Tensor) -> Tensor:
+    """Several subjects by their weights (..., S, 1, H, W) and images (..., S, 3, H, W) onto one background."""
+    return (weight * rgb).sum(dim=-4) + (1 - weight.sum(dim=-4)) * background
 
 
 def soft_window(

@@ -14,6 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 from pydantic import BaseModel, ConfigDict
 from pydantic.dataclasses import dataclass as checked
 
+from .bodies import BodyModel as BodyModel
+from .choosing import Choosy as Choosy
+from .choosing import Looking as Looking
+from .inventory import Count as Count
+from .inventory import Found as Found
+from .inventory import Inventory as Inventory
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -32,7 +39,7 @@ STRICT = ConfigDict(extra="forbid", strict=True)
 
 Slot = Literal["dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder"]
 """Kinds of which a recipe has one part, in the order in which they act."""
-Kind = Literal[Slot, "loss", "head", "executor"]
+Kind = Literal[Slot, "loss", "head", "body_model", "executor"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 Setting = bool | int | float | str | tuple[bool | int | float | str, ...]
@@ -62,7 +69,8 @@ class Context:
     Attributes:
         crop_size: Side of the square crop in pixels.
         facts: Numbers that parts state about themselves: ``variant`` and ``invariant`` (latent widths),
-            ``joints`` (of the dataset's skeleton).
+            ``joints`` (of the dataset's skeleton), ``subjects`` (boxes of a detector in each frame, one if not stated),
+            of an encoder of patches ``patch`` (side in pixels), ``tokens`` (width) and ``rotary`` (0 or 1).
     """
 
     crop_size: int
@@ -86,11 +94,13 @@ class Component:
         reads: Fields that it reads, or a function of its options that tells them. A trailing ``?`` marks one that
             it takes where somebody writes it and does without otherwise.
         writes: Fields that it writes; one with ``?`` is written where its optional reads are met. For a dataset:
-            the labels that it has.
+            the labels that it has; for a loss: what its own network reads off the latents, see `Loss`.
         roles: Of a sampler, the roles that it draws; of a loss or an exchange, those that it needs.
         facts: Numbers about itself that other components need, see `Context`.
         example: Options with which the conformance kit builds it: small, and what it cannot do without. Or a function
             that writes the files it needs into a folder, and returns the options that name them.
+        several: Whether it works where the detector finds several subjects in a frame, so that there are more boxes
+            than frames. Asked of parts that read fields of both; the others work box by box, or frame by frame.
         api: The API level that it was written for.
     """
 
@@ -103,6 +113,7 @@ class Component:
     roles: Declared = ()
     facts: Callable[[Any], Mapping[str, int]] = lambda _options: {}
     example: Example = field(default_factory=dict)
+    several: bool = False
     api: int = API_LEVEL
 
 
@@ -139,7 +150,10 @@ class Clip:
 
 
 class Dataset(Protocol):
-    """Which frames exist, and their labels if any. Random access; holds no more than an index in memory."""
+    """Which frames exist, and their labels if any. Random access; holds no more than an index in memory.
+
+    It may also have what `core.inventory` describes, for ``poserep data inspect``.
+    """
 
     clips: Sequence[Clip]
     frame_size: tuple[int, int]
@@ -152,7 +166,8 @@ class Dataset(Protocol):
     def labels(self, name: str, clip: int, indices: Array) -> Array:
         """A declared label field of one clip, (N, ...) float32 with axes as in the vocabulary.
 
-        ``background`` and ``true_mask`` come as uint8 like frames; ``background`` may be (1, 3, H, W) if static.
+        ``background`` and ``true_mask`` come as uint8 like frames; ``background`` may be (1, 3, H, W) if static. A
+        field whose unit is "index" comes as int64.
         """
         ...
 
@@ -217,7 +232,8 @@ class Stage(Protocol):
     """Detector, corruption, encoder, exchange, decoder: the fields it reads in, the fields it writes out.
 
     An ``nn.Module``, or any callable if it has no weights. Randomness comes from `core.ranks.uniform_rows`, so that
-    several processes draw what one would.
+    several processes draw what one would. An exchange between cameras may have ``seen_from(variant, rotation, other)``:
+    time-variant latents (..., V) as a camera of another rotation (..., 3, 3) has them; `poserep view` asks for it.
     """
 
     def __call__(self, **fields: Tensor) -> Mapping[str, Tensor]:
@@ -229,6 +245,8 @@ class Loss(Protocol):
     """One scalar from named fields.
 
     It may have ``adversary`` (a module with its own optimiser) and then also ``adversary_loss(**fields)``.
+    One that declares ``writes`` has ``predict(**fields)``, which gives them from those of its reads that are there:
+    a label that it learns from need not be.
     """
 
     def __call__(self, **fields: Tensor) -> Tensor:

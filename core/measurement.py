@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .files import write_text
@@ -12,7 +12,20 @@ from .files import write_text
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What must be equal for two numbers to stand in one table; printed beside them."""
+    """What must be equal for two numbers to stand in one table; printed beside them.
+
+    Attributes:
+        dataset: Its name.
+        skeleton: Whose joints the poses are made of.
+        root: Joint that they are relative to.
+        split: Clips that are measured on.
+        subjects: Who is seen in them.
+        stride: Every K-th of their frames is measured.
+        joints: Which joints, if not all.
+        target: What is read off: "pose" or "pose_2d".
+        pool: Every K-th training frame may have a label; 0 where that is not told. Told, not compared.
+        card: Name of the protocol card, and what was done differently. Told, not compared.
+    """
 
     dataset: str
     skeleton: str
@@ -20,12 +33,29 @@ class Protocol:
     split: str
     subjects: str
     stride: int
+    joints: str = ""
+    target: str = "pose"
+    pool: int = field(default=0, compare=False)
+    card: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        return (
-            f"{self.dataset} · {self.skeleton}, root {self.root} · {self.split}: {self.subjects} · "
-            f"every {'' if self.stride == 1 else f'{self.stride}th '}frame"
-        )
+        joints = f"{self.joints} of {self.skeleton}" if self.joints else self.skeleton
+        parts = [
+            f"card {self.card}" if self.card else "",
+            self.dataset,
+            f"{joints} in the frame" if self.target == "pose_2d" else f"{joints}, root {self.root}",
+            f"{self.split}: {self.subjects}",
+            every(self.stride, "frame"),
+            f"labels from {every(self.pool, 'training frame')}" if self.pool > 1 else "",
+        ]
+        return " · ".join(part for part in parts if part)
+
+
+def every(stride: int, what: str) -> str:
+    """``every 3rd frame`` in words, ``every frame`` for 1."""
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if stride % 100 in (11, 12, 13) else endings.get(stride % 10, "th")
+    return f"every {what}" if stride == 1 else f"every {stride}{ending} {what}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +71,7 @@ class Measurement:
         labels: How many labelled frames the regressor saw; 0 where it saw none.
         protocol: Data, joints and split.
         run: Folder that can produce it again.
+        reader: From which features by which head it was read; empty where nothing was.
     """
 
     name: str
@@ -51,10 +82,16 @@ class Measurement:
     labels: int
     protocol: Protocol
     run: str
+    reader: str = ""
 
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
-        return f"{self.name} {self.value:.{1 if self.unit else 3}f}{unit} (n={self.samples}, {self.protocol.split})"
+        return f"{self.name} {self.value:.{digits(self.unit)}f}{unit} (n={self.samples}, {self.protocol.split})"
+
+
+def digits(unit: str) -> int:
+    """Decimals with which a value of this unit is told."""
+    return {"": 3, "%": 3}.get(unit, 1)
 
 
 def write_measurements(path: Path, measurements: Sequence[Measurement]) -> None:

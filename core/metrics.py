@@ -72,6 +72,20 @@ def p_mpjpe(pose_NJ3: Tensor, truth_NJ3: Tensor) -> Tensor:
     return mpjpe(procrustes(pose_NJ3, truth_NJ3), truth_NJ3)
 
 
+def keypoint_errors(joints_NJ2: Tensor, truth_NJ2: Tensor, size_HW: tuple[int, int]) -> Tensor:
+    """Distance of every 2D joint from its true place in the picture, over the picture's longer side, (N, J).
+
+    Joints are in [-1, 1] of a frame of that size. An unknown joint (NaN) has an error of NaN.
+
+    Raises:
+        ShapeError: The two shapes differ, or are not (N, J, 2).
+    """
+    _check_shapes(joints_NJ2, truth_NJ2, 2)
+    pixels_2 = joints_NJ2.new_tensor(size_HW[::-1]) / 2
+    errors_NJ: Tensor = torch.linalg.vector_norm((joints_NJ2 - truth_NJ2) * pixels_2, dim=-1) / max(size_HW)
+    return errors_NJ
+
+
 def procrustes(pose_NJ3: Tensor, truth_NJ3: Tensor) -> Tensor:
     """Each pose moved by the similarity that brings it closest, in the least squares sense, to the truth.
 
@@ -176,8 +190,8 @@ def _quotient(above_N: Tensor, below_N: Tensor) -> Tensor:
     return above_N / below_N.where(below_N != 0, 1)
 
 
-def _check_shapes(pose_NJ3: Tensor, truth_NJ3: Tensor) -> None:
-    if pose_NJ3.shape != truth_NJ3.shape or pose_NJ3.ndim < 2 or pose_NJ3.shape[-1] != 3:
+def _check_shapes(pose: Tensor, truth: Tensor, numbers: int = 3) -> None:
+    if pose.shape != truth.shape or pose.ndim < 2 or pose.shape[-1] != numbers:
         raise ShapeError(
-            f"poses and truth must both be (N, J, 3): got {tuple(pose_NJ3.shape)} and {tuple(truth_NJ3.shape)}"
+            f"poses and truth must both be (N, J, {numbers}): got {tuple(pose.shape)} and {tuple(truth.shape)}"
         )

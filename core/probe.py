@@ -1,9 +1,10 @@
-"""3D pose read off frozen features: which frames carry labels, the regressor's training, the errors.
+"""Pose read off frozen features: which frames carry labels, the regressor's training, the errors.
 
 Paper: Honari et al., TPAMI 2022, arXiv:2012.01511, equation (15) and section 4.1. Labels are every K-th frame, so
-that subjects and actions stay uniform; features and poses are standardised by the labelled frames.
+that subjects and actions stay uniform; features and poses are standardised by the labelled frames. Of features and
+poses, what is not known (NaN) teaches nothing: a feature counts as the labelled frames' mean, a joint is left out.
 
-Axes: N frames, F features, J joints.
+Axes: N frames, F features, J joints, D = 2 or 3 numbers of a joint.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from .compose import Composition
 from .config import Probe
 from .errors import DataError
 from .interfaces import Array, Clip, Context, Draw, Roles
-from .metrics import mpjpe, n_mpjpe, p_mpjpe
+from .metrics import keypoint_errors, mpjpe, n_mpjpe, p_mpjpe
+from .mirror import mirrored
 from .pipeline import Pipeline
 
 CHUNK = 256
@@ -56,9 +58,9 @@ def every_kth(total: int, count: int) -> Array:
 
 @torch.no_grad()
 def collect(
-    pipeline: Pipeline, source: Source, draw: Draw, fields: Sequence[str], until: str = "encoder"
+    pipeline: Pipeline, source: Source, draw: Draw, fields: Sequence[str], until: str = "encoder", mirror: bool = False
 ) -> dict[str, Tensor]:
-    """Fields of many frames, in eval mode, chunk by chunk: (N, ...) on the CPU."""
+    """Fields of many frames, or of their mirror images, in eval mode, chunk by chunk: (N, ...) on the CPU."""
     device = next(pipeline.parameters(), torch.zeros(())).device
     training = pipeline.training
     pipeline.eval()
@@ -66,6 +68,7 @@ def collect(
     for start in range(0, len(draw.clip), CHUNK):
         rows = slice(start, start + CHUNK)
         batch = source.read(Draw(draw.clip[rows], draw.frame[rows]), extra=fields)
+        batch = mirrored(batch, source.dataset.skeleton) if mirror else batch
         batch = {name: value.to(device) for name, value in batch.items()} | {"roles": Roles(("frame",))}
         record = pipeline(batch, until=until)
         for name in fields:
@@ -83,9 +86,10 @@ class Standard:
 
     @classmethod
     def of(cls, x_ND: Tensor) -> Standard:
-        """Statistics of the rows."""
-        std = x_ND.std(dim=0) if len(x_ND) > 1 else torch.ones_like(x_ND[0])
-        return cls(x_ND.mean(dim=0), torch.where(std > STD_FLOOR, std, torch.ones_like(std)))
+        """Statistics of the rows; what is NaN does not count."""
+        mean, count = x_ND.nanmean(dim=0).nan_to_num(0.0), (~x_ND.isnan()).sum(dim=0)
+        std = ((x_ND - mean).square().nansum(dim=0) / (count - 1).clamp(min=1)).sqrt()
+        return cls(mean, torch.where(std > STD_FLOOR, std, torch.ones_like(std)))
 
     def apply(self, x_ND: Tensor) -> Tensor:
         """Columns with mean 0 and deviation 1."""
@@ -97,7 +101,7 @@ class Standard:
 
 
 class Regressor(nn.Module):
-    """Standardised features through a head to poses in millimetres."""
+    """Standardised features through a head to poses, in the unit of those that it was fitted on."""
 
     def __init__(self, head: nn.Module, features: Standard, poses: Standard, joints: int) -> None:
         super().__init__()
@@ -107,8 +111,9 @@ class Regressor(nn.Module):
         self.joints = joints
 
     def forward(self, x_NF: Tensor) -> Tensor:
-        """Poses (N, J, 3) in mm."""
-        poses: Tensor = self.poses.undo(self.head(self.features.apply(x_NF))).unflatten(1, (self.joints, 3))
+        """Poses (N, J, D) of features, of which those that are NaN count as the mean."""
+        seen = self.features.apply(x_NF).nan_to_num(0.0)
+        poses: Tensor = self.poses.undo(self.head(seen)).unflatten(1, (self.joints, -1))
         return poses
 
 
@@ -120,26 +125,34 @@ def build_head(composition: Composition, features: int, outputs: int) -> nn.Modu
     return head
 
 
-def fit_regressor(head: nn.Module, x_NF: Tensor, pose_NJ3: Tensor, options: Probe, seed: int) -> Regressor:
-    """Equation (15) on standardised poses: Adam, its rate falling linearly to zero."""
+def fit_regressor(head: nn.Module, x_NF: Tensor, pose_NJD: Tensor, options: Probe, seed: int) -> Regressor:
+    """Equation (15) on standardised poses: Adam, its rate falling linearly to zero unless it shall stay."""
     torch.manual_seed(seed)
-    features, poses = Standard.of(x_NF), Standard.of(pose_NJ3.flatten(1))
-    x, y = features.apply(x_NF), poses.apply(pose_NJ3.flatten(1))
+    features, poses = Standard.of(x_NF), Standard.of(pose_NJD.flatten(1))
+    x, y = features.apply(x_NF).nan_to_num(0.0), poses.apply(pose_NJD.flatten(1))
+    falls = options.schedule == "linear"
     optimizer = torch.optim.AdamW(
         head.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
     size = min(options.batch, len(x))
     head.train()
     for step in range(options.steps):
-        optimizer.param_groups[0]["lr"] = options.learning_rate * (1 - step / options.steps)
+        optimizer.param_groups[0]["lr"] = options.learning_rate * (1 - falls * step / options.steps)
         rows = torch.randint(len(x), (size,))
-        loss = F.mse_loss(head(x[rows]), y[rows])
+        known = ~y[rows].isnan()
+        loss = F.mse_loss(head(x[rows])[known], y[rows][known])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-    return Regressor(head, features, poses, pose_NJ3.shape[1]).eval()
+    return Regressor(head, features, poses, pose_NJD.shape[1]).eval()
 
 
-def frame_errors(predicted_NJ3: Tensor, true_NJ3: Tensor) -> dict[str, Tensor]:
-    """Each pose metric of every frame, (N,) in mm."""
-    return {name: metric(predicted_NJ3, true_NJ3) for name, metric in METRICS.items()}
+def frame_errors(predicted_NJ3: Tensor, true_NJ3: Tensor, names: Sequence[str] = tuple(METRICS)) -> dict[str, Tensor]:
+    """Pose metrics of every frame, (N,) in mm."""
+    return {name: METRICS[name](predicted_NJ3, true_NJ3) for name in names}
+
+
+def frame_errors_2d(predicted_NJ2: Tensor, true_NJ2: Tensor, size_HW: tuple[int, int]) -> dict[str, Tensor]:
+    """Mean over the known joints of every frame, (N,), in per cent of the picture's longer side and of its square."""
+    errors_NJ = keypoint_errors(predicted_NJ2, true_NJ2, size_HW)
+    return {"2D MSE": 100 * errors_NJ.square().nanmean(dim=1), "2D distance": 100 * errors_NJ.nanmean(dim=1)}

@@ -20,11 +20,21 @@ import pluggy
 from . import hookspecs
 from .errors import PluginError, did_you_mean
 from .fields import FIELDS, Field
-from .guard import by_default, check_component, guarded, isolated, limit_s
 from .interfaces import Component, Kind
-from .manifest import GROUP, LIST, SHIPPED, Entry, Manifest, allowed, find_manifest, installed_points, read_manifest
+from .outside.guard import by_default, check_component, guarded, isolated, limit_s
+from .outside.manifest import (
+    GROUP,
+    LIST,
+    SHIPPED,
+    Entry,
+    Manifest,
+    allowed,
+    find_manifest,
+    installed_points,
+    read_manifest,
+)
+from .outside.trial import ends, trials
 from .recipe import shipped
-from .trial import ends, trials
 
 __all__ = ["GROUP", "Entry", "Registry"]
 

@@ -1,6 +1,6 @@
 """Frames of a tuple by their position on axis T.
 
-Axes: B tuples, T frames of a tuple, K frames chosen.
+Axes: B tuples, T frames of a tuple, K frames chosen, S subjects, M boxes of the chosen frames (K S).
 """
 
 from __future__ import annotations
@@ -28,3 +28,9 @@ def select(x_BT: Tensor, target_BK: Tensor) -> Tensor:
     expect(("frames", x_BT, f"B T {rest}"), ("target", target_BK, "B K"))
     # Indexing, not gather: the backward pass of gather adds in no fixed order on a GPU.
     return x_BT[torch.arange(len(target_BK), device=target_BK.device)[:, None], target_BK]
+
+
+def boxes_of(target_BK: Tensor, subjects: int) -> Tensor:
+    """Positions of the chosen frames' boxes among all boxes of a tuple, frame by frame: (B, M) int64."""
+    number_S = torch.arange(subjects, device=target_BK.device)
+    return (target_BK[..., None] * subjects + number_S).flatten(1)

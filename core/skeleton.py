@@ -1,21 +1,24 @@
-"""Skeletons are data: joint names, the tree that they form, and which side of the body each lies on.
+"""Skeletons are data: joint names, the tree that they form, which side of the body each lies on, and what leads where.
 
-Sources: the 17-joint order is that of Human3.6M (Ionescu et al., TPAMI 2014) as the field uses it; the joints of COCO
-are those of its keypoint annotations (Lin et al., ECCV 2014), whose 17 have no pelvis, spine, thorax and crown.
+Sources: the file `skeletons.toml` beside this one tells them with each skeleton.
 
-Axes: J joints, 3 = x y z.
+Axes: J joints, 2 = x y, 3 = x y z.
 Left and right are the subject's own, and are spelt in the names: ``left_knee``, ``right_knee``.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .errors import DataError
 
 Side = Literal["left", "right", "centre"]
 OTHER_SIDE = {"left_": "right_", "right_": "left_"}
@@ -110,42 +113,63 @@ def _mirrored(joint: str) -> str:
     return joint
 
 
-HUMAN36M_17 = Skeleton(
-    name="human36m_17",
-    joints=(
-        "pelvis",
-        *("right_hip", "right_knee", "right_ankle"),
-        *("left_hip", "left_knee", "left_ankle"),
-        *("spine", "thorax", "neck", "head"),
-        *("left_shoulder", "left_elbow", "left_wrist"),
-        *("right_shoulder", "right_elbow", "right_wrist"),
-    ),
-    parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
-)
-
-COCO_17 = Skeleton(
-    name="coco_17",
-    joints=(
-        *("nose", "left_eye", "right_eye", "left_ear", "right_ear"),
-        *("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist"),
-        *("left_hip", "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle"),
-    ),
-    parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
-)
-
-SKELETONS: Mapping[str, Skeleton] = MappingProxyType({one.name: one for one in (HUMAN36M_17, COCO_17)})
-
 Mixture = Mapping[str, Mapping[str, float]]
 """A joint as a weighted sum of another skeleton's joints; the weights add up to 1, so it moves as they move."""
 
-COCO_TO_HUMAN36M: Mixture = MappingProxyType(
-    {
-        "pelvis": {"left_hip": 0.5, "right_hip": 0.5},
-        "thorax": {"left_shoulder": 0.5, "right_shoulder": 0.5},
-        "spine": {"left_hip": 0.25, "right_hip": 0.25, "left_shoulder": 0.25, "right_shoulder": 0.25},
-        "neck": {"nose": 1.0},  # where Human3.6M has this joint
-        # the crown: 0.6 times as far beyond the ears as these are from the shoulders
-        "head": {"left_ear": 0.8, "right_ear": 0.8, "left_shoulder": -0.3, "right_shoulder": -0.3},
-        **{joint: {joint: 1.0} for joint in HUMAN36M_17.joints if joint in COCO_17.joints},
-    }
-)
+_DATA = tomllib.loads(Path(__file__).with_name("skeletons.toml").read_text(encoding="utf-8"))
+
+
+def _skeletons() -> Mapping[str, Skeleton]:
+    told = _DATA["skeletons"].items()
+    return MappingProxyType({name: Skeleton(name, tuple(one["joints"]), tuple(one["parents"])) for name, one in told})
+
+
+SKELETONS: Mapping[str, Skeleton] = _skeletons()
+HUMAN36M_17 = SKELETONS["human36m_17"]
+COCO_17 = SKELETONS["coco_17"]
+
+
+def _mixtures() -> Mapping[tuple[str, str], Mixture]:
+    """Every mixture in full: a joint that is not told is the source's joint of that name."""
+    return MappingProxyType(
+        {
+            (source, target): {joint: told.get(joint, {joint: 1.0}) for joint in SKELETONS[target].joints}
+            for source, targets in _DATA["mixtures"].items()
+            for target, told in targets.items()
+        }
+    )
+
+
+MIXTURES: Mapping[tuple[str, str], Mixture] = _mixtures()
+"""By the names of both skeletons, from and to."""
+COCO_TO_HUMAN36M: Mixture = MIXTURES["coco_17", "human36m_17"]
+
+
+def convert(pose: NDArray[np.floating], source: str, target: str) -> NDArray[np.floating]:
+    """A pose in another skeleton.
+
+    Args:
+        pose: (..., J, 2) or (..., J, 3); NaN where a joint is not known.
+        source: Name of its skeleton.
+        target: Name of the wanted one.
+
+    Returns:
+        (..., J', 2 or 3) in the same precision; NaN where a joint is mixed of one that is not known.
+
+    Raises:
+        DataError: There is no mixture between the two, or the pose has another number of joints.
+    """
+    if source not in SKELETONS or pose.shape[-2] != len(SKELETONS[source]):
+        known = ", ".join(f"{one.name} ({len(one)} joints)" for one in SKELETONS.values())
+        raise DataError(f"a pose of {pose.shape[-2]} joints is not one of {source!r}", hint=f"there is: {known}")
+    if source == target:
+        return pose
+    if (source, target) not in MIXTURES:
+        found = ", ".join(to for of, to in MIXTURES if of == source) or "nothing"
+        raise DataError(f"no mixture of joints leads from {source!r} to {target!r}", hint=f"{source} leads to {found}")
+    parts, own = MIXTURES[source, target], SKELETONS[source]
+    joints = [
+        sum(pose[..., own.index(part), :] * pose.dtype.type(weight) for part, weight in parts[joint].items())
+        for joint in SKELETONS[target].joints
+    ]
+    return np.stack(joints, axis=-2)

@@ -80,7 +80,7 @@ def read_image(
             image = ImageOps.exif_transpose(file).convert(mode)
     except FileNotFoundError:
         raise DataError("there is no such image", where=str(path)) from None
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the image cannot be read: {error}", where=str(path)) from None
     if abs(squeeze(image.width, image.height, size_HW)) > tolerance:
         raise DataError(
@@ -102,8 +102,10 @@ def image_size(path: Path) -> tuple[int, int]:
 
     try:
         with Image.open(path) as file:
-            turned = file.getexif().get(0x0112, 1) >= 5
+            # asked for what its header does not tell, a PNG is decoded to its end
+            told = file.format != "PNG" or "exif" in file.info
+            turned = told and file.getexif().get(0x0112, 1) >= 5
             width, height = file.size
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(f"the image cannot be read: {error}", where=str(path)) from None
     return (width, height) if turned else (height, width)

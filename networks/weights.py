@@ -7,6 +7,7 @@ Nothing falls back silently. Weight files are safetensors or PyTorch files read 
 from __future__ import annotations
 
 import threading
+from argparse import Namespace
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -84,7 +85,7 @@ def hub_file(name: str) -> Path:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Tensors of a safetensors or PyTorch file by name; of a checkpoint, its ``state_dict``.
+    """Tensors of a safetensors or PyTorch file by name; of a checkpoint, its ``state_dict`` or ``model``.
 
     Raises:
         DataError: When the file is absent, unreadable, or holds something else.
@@ -95,17 +96,21 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise DataError("there is no such weight file", where=str(path), hint=WAYS_OUT)
     try:
-        content = (
-            load_file(path)
-            if path.suffix == ".safetensors"
-            else torch.load(path, map_location="cpu", weights_only=True)
-        )
+        content = load_file(path) if path.suffix == ".safetensors" else _checkpoint(path)
     except (OSError, ValueError, RuntimeError, EOFError, UnpicklingError, SafetensorError) as error:
         raise DataError(f"the weight file cannot be read: {error}", where=str(path), hint=WAYS_OUT) from error
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    state = content
+    for key in ("state_dict", "model"):
+        state = state.get(key, state) if isinstance(state, Mapping) else None
     if not state or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise DataError("the weight file does not hold tensors by name", where=str(path), hint=WAYS_OUT)
     return dict(state)
+
+
+def _checkpoint(path: Path) -> object:
+    """A PyTorch file. Settings of a command line, which often lie beside the weights, pass, nothing else does."""
+    with torch.serialization.safe_globals([Namespace]):
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _module(model: object) -> nn.Module:

@@ -1,6 +1,7 @@
 """Plausible values of fields, by what the vocabulary says about their axes and unit.
 
-Axes: B tuples, T roles, K redrawn frames; the other letters as in `core.fields`.
+Axes: B tuples, T roles, K redrawn frames, N and M the boxes of either, one in each frame; the other letters as in
+`core.fields`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from ..core.fields import Field
 from ..core.interfaces import Roles
 
 CROP, FRAME, REDRAWN = 32, 32, 2
-SIZES = {"H": FRAME, "W": FRAME, "h": CROP, "w": CROP, "V": 6, "I": 4, "J": 17}
+PATCH = 8
+SIZES = {"H": FRAME, "W": FRAME, "h": CROP, "w": CROP, "V": 6, "I": 4, "J": 17, "D": 16}
+SIZES |= {"P": (CROP // PATCH) ** 2, "Q": 3 * PATCH**2}
 OTHER = 5
 """Size of an axis that an outside package has named."""
 ROLES = ("reference", "positive", "intermediate", "negative")
@@ -34,9 +37,11 @@ def is_mask(name: str) -> bool:
     return "mask" in name.rpartition(":")[2]
 
 
-def shape_of(field: Field, tuples: int, frames: int) -> list[int]:
-    """Sizes of a field's axes."""
-    sizes = {**SIZES, "B": tuples, "T": frames, "K": min(REDRAWN, frames)}
+def shape_of(field: Field, tuples: int, roles: Sequence[str]) -> list[int]:
+    """Sizes of a field's axes; frames of the role target are masked, and they alone are redrawn."""
+    frames, masked = len(roles), len(Roles(roles).family("target"))
+    redrawn = masked or min(REDRAWN, frames)
+    sizes = {**SIZES, "S": 1, "B": tuples, "T": frames, "N": frames, "K": redrawn, "M": redrawn, "R": frames - masked}
     return [int(axis) if axis.isdigit() else sizes.get(axis, OTHER) for axis in field.axes.split()]
 
 
@@ -44,9 +49,9 @@ def value(field: Field, tuples: int, roles: Sequence[str]) -> Any:
     """A plausible value of a field, drawn with torch's current seed."""
     if field.name == "roles":
         return Roles(roles)
-    shape = shape_of(field, tuples, len(roles))
-    if field.name == "target":
-        return torch.arange(shape[1]).expand(shape).clone()
+    shape = shape_of(field, tuples, roles)
+    if field.name in ("target", "visible"):
+        return torch.arange(shape[-1]).expand(shape).clone()
     if field.unit == "index":
         return torch.arange(tuples)[:, None].expand(shape).clone()
     if is_box(field.name):

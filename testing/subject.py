@@ -15,12 +15,13 @@ from ..core.fields import Field
 from ..core.interfaces import Component, Context, Declared, Options, declared
 from ..core.registry import Entry
 from .claims import MODEL, SkippedError
-from .inputs import CROP, ROLES, SIZES, value
+from .inputs import CROP, PATCH, ROLES, SIZES, value
 
 if TYPE_CHECKING:
     from .bench import Bench
 
 FACTS = {"variant": SIZES["V"], "invariant": SIZES["I"], "joints": SIZES["J"], "features": 6, "outputs": 51}
+FACTS |= {"patch": PATCH, "tokens": SIZES["D"]}
 
 
 def fake_context() -> Context:

@@ -88,7 +88,7 @@ SORTS = {
     "has a kind that there is not": late("ValidationError: kind: Input should be 'dataset'", plugin("los", "own")),
     "speaks a later level": declaring("loss.own speaks API level 99, this poserep speaks 1", "api=99"),
     "reads an unknown field": declaring(
-        "declares the field 'depth', which is not in the vocabulary", "reads=('depth',)"
+        "declares the field 'normals', which is not in the vocabulary", "reads=('normals',)"
     ),
     "reads a field that nobody describes": declaring("declares the field 'a:b', which is not", "reads=('a:b',)"),
     "was made for a later level": early("speaks API level 99, this poserep speaks 1", "api = 99\n" + MANIFEST),

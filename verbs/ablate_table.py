@@ -185,7 +185,7 @@ class Watch:
 
 
 def _work(stage: Stage) -> int:
-    return steps_of(stage.config) if stage.kind == "pretraining" else 1
+    return max(steps_of(stage.config), 1) if stage.kind == "pretraining" else 1
 
 
 def kinds_of(stages: Iterable[Stage]) -> dict[str, int]:

@@ -3,13 +3,16 @@
 Paper: Honari et al., TPAMI 2022, arXiv:2012.01511: KMeans with as many clusters as subjects; the share of
 frames whose cluster is their subject's. Clusters are matched to subjects so that this share is largest (H. W. Kuhn,
 1955). KMeans is Lloyd's algorithm (1982) with the start of Arthur and Vassilvitskii (SODA 2007).
-Differs from the paper: it does not say how clusters are matched; and since clusters find a subject only where nothing
-varies more, a linear reading of the subject, fitted on other takes, is measured beside them.
+Differs from the paper: it does not say how clusters are matched. Its test split shows two subjects, and the share falls
+with their number: so subjects are also clustered two at a time, over all pairs. And since clusters find a subject only
+where nothing varies more, a linear reading of the subject, fitted on other takes, is measured beside them.
 
 Axes: N frames, F features, K clusters, S subjects.
 """
 
 from __future__ import annotations
+
+from itertools import combinations
 
 import numpy as np
 
@@ -97,6 +100,23 @@ def chance_accuracy(cluster_N: Array, subject_N: Array, count: int, seed: int = 
     rng = np.random.default_rng(seed)
     shuffled = (confusion(rng.permutation(cluster_N), subject_N, count) for _shuffle in range(SHUFFLES))
     return float(np.mean([accuracy(table_KK) for table_KK in shuffled]))
+
+
+def two_at_a_time(x_NF: Array, subject_N: Array) -> tuple[float, float]:
+    """Means over all pairs of subjects: share of the pair's frames in the right one of two clusters, and its chance.
+
+    Raises:
+        DataError: If there are not two subjects.
+    """
+    if len(np.unique(subject_N)) < 2:
+        raise DataError("two subjects are told apart: got one")
+    shares = []
+    for pair in combinations(np.unique(subject_N), 2):
+        rows = np.isin(subject_N, pair)
+        which_N, cluster_N = (subject_N[rows] == pair[1]).astype(np.int64), kmeans(x_NF[rows], 2)
+        shares.append((accuracy(confusion(cluster_N, which_N, 2)), chance_accuracy(cluster_N, which_N, 2)))
+    share, chance = np.mean(shares, axis=0)
+    return float(share), float(chance)
 
 
 def linear_reading(x_NF: Array, subject_N: Array, learn_N: Array) -> tuple[float, int]:

@@ -27,7 +27,8 @@ from .analyse_figure import COLOURS, save_panels
 from .analyse_target import Target, clips_of, need_labels, open_target, whole_clip
 from .centre_of_gravity import centre_of_gravity, joint_weights
 from .drawing import to_pixels
-from .probe import Ledger, protocol_of
+from .pool import protocol_of
+from .probe import Ledger
 from .summary import value_text
 from .swap import held_out
 
@@ -85,7 +86,7 @@ def tracks(target: Target, split: str) -> list[Tracks]:
     need_labels(target, "pose_2d", *(() if target.pipeline else ("true_box",)))
     dataset = target.source.dataset
     if dataset.skeleton is None:
-        raise DataError("the dataset has no skeleton, whose joints the centre of gravity is made of")
+        raise DataError("the dataset has the label pose_2d, but no skeleton that names its joints")
     weights_J = joint_weights(dataset.skeleton)
     found = []
     for clip in clips_of(dataset.clips, split, MOST_FRAMES):

@@ -22,10 +22,12 @@ from ..core.errors import ConfigError, DataError
 from ..core.interfaces import Array, Clip, Draw
 from ..core.measurement import Measurement
 from ..core.probe import collect, frames_of
-from .analyse_clusters import accuracy, chance_accuracy, confusion, kmeans, linear_reading
+from .analyse_clusters import accuracy, chance_accuracy, confusion, kmeans, linear_reading, two_at_a_time
 from .analyse_figure import COLOURS, save_panels
 from .analyse_target import subject_indices
-from .probe import Features, Ledger, mean_pose, open_pool, protocol_of, read_off, sequence_of
+from .features import Features
+from .pool import open_pool, protocol_of, sequence_of
+from .probe import Ledger, mean_pose, read_off
 from .session import Session, open_session
 from .summary import value_text
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
 PARTS = ("variant", "invariant")
 ALL_LABELS = ("probe.labels=[0]",)
-CLUSTERED, CHANCE, LINEAR = "subject by clusters", "subject by clusters, chance", "subject read linearly"
+CLUSTERED, PAIRED, LINEAR = "subject by clusters", "subject by clusters, two at a time", "subject read linearly"
 DOTS = 2000
 """Frames that the picture shows at most."""
 
@@ -47,12 +49,14 @@ class Clustered:
         latents: (N, F).
         table: Frames of each cluster and subject, see `confusion`, (K, K).
         chance: What such clusters score when they know nothing.
+        pairs: Share and chance of two subjects at a time.
         linear: Share read linearly from other takes, and of how many frames; None where a subject has one take.
     """
 
     latents: Array
     table: Array
     chance: float
+    pairs: tuple[float, float]
     linear: tuple[float, int] | None
 
 
@@ -109,14 +113,17 @@ def clustered(x_NF: Array, subject_N: Array, learn_N: Array) -> Clustered:
     sides = [np.unique(subject_N[side]) for side in (learn_N, ~learn_N)]
     linear = linear_reading(x_NF, subject_N, learn_N) if min(map(len, sides)) == count else None
     table = confusion(cluster_N, subject_N, count)
-    return Clustered(x_NF, table, chance_accuracy(cluster_N, subject_N, count), linear)
+    chance = chance_accuracy(cluster_N, subject_N, count)
+    return Clustered(x_NF, table, chance, two_at_a_time(x_NF, subject_N), linear)
 
 
 def add_subjects(ledger: Ledger, clusters: dict[str, Clustered]) -> None:
     """The shares of frames whose subject is found, each beside its chance."""
     for part, found in clusters.items():
         frames = int(found.table.sum())
-        ledger.add(part, 0, frames, {CLUSTERED: accuracy(found.table), CHANCE: found.chance}, unit="")
+        ledger.add(part, 0, frames, {CLUSTERED: accuracy(found.table), f"{CLUSTERED}, chance": found.chance}, unit="")
+        share, chance = found.pairs
+        ledger.add(part, 0, frames, {PAIRED: share, f"{PAIRED}, chance": chance}, unit="")
         if found.linear:
             share, others = found.linear
             ledger.add(part, 0, others, {LINEAR: share, f"{LINEAR}, chance": 1 / len(found.table)}, unit="")

@@ -24,7 +24,8 @@ from ..core.interfaces import Array, Draw, Roles
 from ..core.measurement import Measurement
 from ..core.probe import frames_of
 from .analyse_target import subject_indices
-from .probe import Ledger, protocol_of
+from .pool import protocol_of
+from .probe import Ledger
 from .samples import as_bytes, differing
 from .session import Session, open_session
 from .sheet import enlarged, save_sheet, titled

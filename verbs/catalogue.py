@@ -18,7 +18,7 @@ from typing import Any
 from ..core import fields
 from ..core.console import say
 from ..core.interfaces import KINDS
-from ..core.manifest import SHIPPED
+from ..core.outside.manifest import SHIPPED
 from ..core.recipe import shipped
 from ..core.registry import Registry
 from .plugins import describe
@@ -37,6 +37,7 @@ ANSWERS = {
     "decoder": "Latents as an RGB crop and a mask.",
     "loss": "One scalar from named fields.",
     "head": "What reads numbers off frozen features.",
+    "body_model": "A mesh of a body or a hand that follows its joints.",
     "executor": "Where the jobs of a study run.",
 }
 

@@ -1,31 +1,29 @@
-"""What ``poserep data`` shows: a dataset's clips as rows, its frames with their labels, its backgrounds.
-
-Axes: N frames, 3 colour channels, H W pixels, J joints.
-"""
+"""What ``poserep data`` shows: what a dataset holds and lacks, its frames with their labels, its backgrounds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from rich.markup import escape
 
-from ..core.batches import Source, open_source
-from ..core.compose import Composition, compose
+from ..core.batches import open_source
+from ..core.compose import compose
+from ..core.config import Chosen, choose
 from ..core.console import note, say, show_json, show_table
-from ..core.errors import ConfigError
-from ..core.interfaces import Array, Background, Dataset
-from .drawing import TRUE_BOX, draw_bones, draw_box, to_pixels
-from .sheet import columns_for, enlarged, save_sheet, titled
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from ..core.errors import ConfigError, did_you_mean
+from ..core.interfaces import Context, Dataset, Inventory, declared
+from ..core.inventory import HasInventory
+from ..core.recipe import Source, override
+from ..core.registry import Registry
+from .data_inventory import projection_error, show_inventory
+from .data_sheet import background_sheet, contact_sheet
+from .data_sides import sides_of
 
 SHEET_FRAMES = 24
-MOMENTS = 5
-"""Rows of a clip whose background changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,102 +71,84 @@ def inspect(dataset: Dataset, labels: Sequence[str] = ()) -> list[Row]:
     return rows
 
 
-def contact_sheet(dataset: Dataset, count: int, path: Path, labels: Sequence[str] = ()) -> Path:
-    """Frames spread evenly over all clips, with skeleton and box where there are labels, as a PNG.
-
-    Args:
-        dataset: Any.
-        count: How many frames.
-        path: Where the picture goes.
-        labels: The label fields that its component declares; ``pose_2d`` and ``true_box`` are drawn.
+def open_dataset(
+    name: str, sets: Sequence[str] = (), uses: Sequence[str] = (), registry: Registry | None = None
+) -> tuple[Dataset, list[str]]:
+    """A dataset and the labels that it has, by the name of a recipe or of a dataset, or by a recipe's file.
 
     Raises:
-        DataError: If the picture cannot be written.
+        ConfigError: If there is neither, or a value does not fit.
+        DataError: If the data cannot be opened.
     """
-    lengths = [len(clip) for clip in dataset.clips]
-    starts = np.cumsum([0, *lengths])
-    tiles = []
-    for index in np.linspace(0, starts[-1] - 1, min(count, int(starts[-1]))).round().astype(int):
-        clip = int(np.searchsorted(starts, index, side="right")) - 1
-        frame = np.array([index - starts[clip]])
-        picture = enlarged(dataset.frames(clip, frame)[0])
-        draw_labels(picture, dataset, clip, frame, labels)
-        tiles.append(titled(picture, f"{dataset.clips[clip].name} #{frame[0]}"))
-    return save_sheet(tiles, columns_for(len(tiles), tiles[0]), path)
+    registry = registry or Registry()
+    chosen = choose_dataset(name, sets, uses, registry)
+    if chosen is None:
+        composition = compose(name, registry, sets=sets, uses=uses)
+        return open_source(composition).dataset, sorted(composition.labels)
+    dataset: Dataset = chosen.component.build(chosen.options, Context(crop_size=1))
+    return dataset, sorted(declared(chosen.component.writes, chosen.options))
 
 
-def background_sheet(dataset: Dataset, background: Background, path: Path) -> Path:
-    """The first clip of each camera: frame, background and their difference, as a PNG.
-
-    A static background has one row, for the middle of the clip; one that moves with the camera has several.
-
-    Args:
-        dataset: Any.
-        background: Any.
-        path: Where the picture goes.
+def choose_dataset(name: str, sets: Sequence[str], uses: Sequence[str], registry: Registry) -> Chosen | None:
+    """The dataset of that name with its options, or None if it is a recipe's.
 
     Raises:
-        DataError: If the background cannot be made or the picture cannot be written.
+        ConfigError: If there is neither a recipe nor a dataset of that name, or a value does not fit.
     """
-    first: dict[str, int] = {}
-    for index, clip in enumerate(dataset.clips):
-        first.setdefault(clip.camera, index)
-    tiles = []
-    for camera, index in first.items():
-        times = moments(dataset, background, index)
-        scenes = background.at(dataset, index, times)
-        scenes = np.broadcast_to(scenes, (len(times), *scenes.shape[1:]))
-        for time, frame, scene in zip(times, dataset.frames(index, times), scenes, strict=True):
-            difference = np.maximum(frame, scene) - np.minimum(frame, scene)
-            titles = (f"{camera} #{time}", "background", "difference x2")
-            for title, pixels in zip(titles, (frame, scene, 2 * np.minimum(difference, 127)), strict=True):
-                tiles.append(titled(enlarged(pixels), title))
-    return save_sheet(tiles, 3, path)
-
-
-def moments(dataset: Dataset, background: Background, clip: int) -> Array:
-    """Frames of a clip at which its background is worth a look: the middle one, or several where it changes."""
-    last = len(dataset.clips[clip]) - 1
-    spread = np.unique(np.linspace(0, last, MOMENTS).round().astype(np.int64))
-    scenes = background.at(dataset, clip, spread)
-    return spread if (scenes != scenes[:1]).any() else np.array([(last + 1) // 2])
-
-
-def draw_labels(picture: Image, dataset: Dataset, clip: int, frame: Array, labels: Sequence[str]) -> None:
-    """Draw the true box and skeleton of one frame, (1,), of a clip over its picture, as far as there are labels."""
-    from PIL import ImageDraw
-
-    draw = ImageDraw.Draw(picture)
-    if "true_box" in labels:
-        draw_box(draw, dataset.labels("true_box", clip, frame)[0], picture.size, TRUE_BOX)
-    if "pose_2d" in labels and dataset.skeleton is not None:
-        joints_J2 = to_pixels(dataset.labels("pose_2d", clip, frame)[0], picture.size)
-        draw_bones(draw, dataset.skeleton, joints_J2, width=max(2, picture.height // 85))
-
-
-def _opened(recipe: str, sets: Sequence[str], uses: Sequence[str]) -> tuple[Composition, Source]:
-    composition = compose(recipe, sets=sets, uses=uses)
-    return composition, open_source(composition)
+    kinds = registry.names("dataset")
+    if name in registry.recipes or (name not in kinds and Path(name).is_file()):
+        return None
+    if name not in kinds:
+        hint = did_you_mean(name, [*registry.recipes, *kinds], f"datasets: {', '.join(kinds)}")
+        raise ConfigError(f"there is no recipe or dataset {name!r}", hint=hint)
+    data: dict[str, Any] = {"dataset": {"use": name}}
+    source = Source(f"dataset {name}")
+    override(data, source, sets, uses)
+    if others := sorted(set(data) - {"dataset"}):
+        hint = "give a recipe's name instead, or set dataset.KEY"
+        raise ConfigError(f"a dataset alone has no {others[0]!r}", where=source.locate([others[0]]), hint=hint)
+    options = dict(data["dataset"])
+    chosen = choose("dataset", "dataset", options.pop("use"), options, source, registry)
+    if not isinstance(chosen, Chosen):
+        raise ConfigError.of(chosen)
+    return chosen
 
 
 def inspect_command(
-    recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path | None, as_json: bool
+    name: str, sets: Sequence[str], uses: Sequence[str], output: Path | None, as_json: bool
 ) -> list[Row]:
-    """`poserep data inspect`: print a recipe's clips, and draw a contact sheet if a place for it is given."""
-    composition, source = _opened(recipe, sets, uses)
-    labels = sorted(composition.labels)
-    rows = inspect(source.dataset, labels)
+    """`poserep data inspect`: print what a dataset holds, and draw a contact sheet if a place for it is given."""
+    dataset, labels = open_dataset(name, sets, uses)
+    rows = inspect(dataset, labels)
+    inventory = dataset.inventory() if isinstance(dataset, HasInventory) else None
+    checks = {"projection": projection_error(dataset), "sides": sides_of(dataset, labels)}
     if as_json:
-        show_json([asdict(row) for row in rows])
+        show_json(
+            {
+                "clips": [asdict(row) for row in rows],
+                "labels": labels,
+                "inventory": None if inventory is None else asdict(inventory),
+                **{name: None if check is None else asdict(check) for name, check in checks.items()},
+            }
+        )
     else:
+        _show(rows, labels, inventory)
+        for check in filter(None, checks.values()):
+            say(escape(str(check)))
+    if output is not None:
+        note(f"contact sheet  {contact_sheet(dataset, SHEET_FRAMES, output, labels)}")
+    return rows
+
+
+def _show(rows: list[Row], labels: Sequence[str], inventory: Inventory | None) -> None:
+    if inventory is None:
         columns = ("clip", "subject", "camera", "split", "frames", "fps", "seconds", "size")
         show_table("", columns, [tuple(str(getattr(row, name)) for name in columns) for row in rows])
-        seconds = sum(row.seconds for row in rows)
-        known = f"labels: {', '.join(labels)}" if labels else "no labels"
-        say(f"{len(rows)} clips, {sum(row.frames for row in rows)} frames, {seconds:.1f} s; {known}")
-    if output is not None:
-        note(f"contact sheet  {contact_sheet(source.dataset, SHEET_FRAMES, output, labels)}")
-    return rows
+    else:
+        show_inventory(inventory)
+    seconds = sum(row.seconds for row in rows)
+    known = f"labels: {', '.join(labels)}" if labels else "no labels"
+    say(f"{len(rows)} clips, {sum(row.frames for row in rows)} frames, {seconds:.1f} s; {known}")
 
 
 def background_command(recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path) -> Path:
@@ -177,7 +157,7 @@ def background_command(recipe: str, sets: Sequence[str], uses: Sequence[str], ou
     Raises:
         ConfigError: If the recipe has no background.
     """
-    _composition, source = _opened(recipe, sets, uses)
+    source = open_source(compose(recipe, sets=sets, uses=uses))
     if source.background is None:
         raise ConfigError("this recipe has no background", where=recipe, hint="give it one: --use background=median")
     return background_sheet(source.dataset, source.background, output)

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.manifest import LIST
+from ..core.outside.manifest import LIST
 from ..core.registry import Registry
 from ..core.run import PACKAGES
 from ..media.frame_store import cache_folder

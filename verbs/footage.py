@@ -68,7 +68,7 @@ def part_of(video: Path, kept: dict[str, Any], seconds: Seconds) -> dict[str, fl
 
 
 def check_labels(composition: Composition) -> None:
-    """Refuse a run whose stages read truth.
+    """Refuse a run whose stages read truth; exchange and losses are not asked when one looks at a video.
 
     Raises:
         ConfigError: Naming the stage and the label.
@@ -76,7 +76,7 @@ def check_labels(composition: Composition) -> None:
     known = composition.labels - {"background"}
     for wire in composition.wires:
         for name in wire.reads:
-            if name in known and not wire.role.startswith("losses."):
+            if name in known and wire.role != "exchange" and not wire.role.startswith("losses."):
                 raise ConfigError(
                     f"{wire.role} ({wire.use}) reads {name!r}, a label that a video does not have",
                     hint="predict with a run that finds the subject by itself, as detector stn does",

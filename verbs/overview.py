@@ -39,7 +39,8 @@ def overview(folder: Path, output: Path) -> Path:
         rows.append([titled(enlarged(mask), "mask") for mask in masks])
     if "redrawn" in samples:
         rows.append([titled(enlarged(samples["redrawn"][index]), "redrawn") for index in range(count)])
-    if "pose_predicted" in samples and _same_frames(samples):
+    drawable = samples.get("pose_predicted", np.empty((0, 0, 3))).shape[1] == len(HUMAN36M_17)
+    if drawable and _same_frames(samples):
         rows.append([_posed(samples, index, rows[0][0]) for index in range(count)])
     return save_sheet([tile for row in rows for tile in row], count, output)
 

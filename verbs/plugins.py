@@ -10,8 +10,8 @@ from rich.markup import escape
 
 from ..core.console import say, show_table
 from ..core.errors import PluginError, did_you_mean
-from ..core.guard import by_default
 from ..core.interfaces import Component
+from ..core.outside.guard import by_default
 from ..core.registry import Entry, Registry
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..core.batches import Source
 from ..core.checkpoint import complete_checkpoints
@@ -27,6 +26,7 @@ from ..core.pipeline import Model
 from ..core.probe import Regressor
 from ..core.skeleton import Skeleton
 from ..media.images import resized
+from .features import GIVEN, rows_of
 from .footage import Seconds, open_footage
 from .overlay import display_size, overlay
 from .regressor_file import load_regressor, read_about, skeleton_of
@@ -74,14 +74,18 @@ class Watcher:
     def _chunk(self, clip: int, frames: Array) -> dict[str, Array]:
         batch = self.source.read(Draw(np.full((len(frames), 1), clip), frames[:, None]))
         moved = {name: value.to(self.device) for name, value in batch.items()}
-        record = self.model.pipeline(moved | {"roles": Roles(("frame",))})
+        pipeline = self.model.pipeline
+        record = pipeline.observe(moved | {"roles": Roles(("frame",))})
+        if "composite" in pipeline.wires:  # each by its own latents: an exchange may ask for what no video tells
+            record = pipeline.redraw(record, record["variant"], record.get("invariant"))
         found = {"box": record["box"][:, 0].float().cpu().numpy()}
         if "redrawn" in record:
             found["mask"] = as_bytes(record["mask"][:, 0, 0])
             found["redrawn"] = as_bytes(record["redrawn"][:, 0])
         if self.reader is not None:
-            latents: list[Tensor] = [record[name][:, 0].flatten(1).cpu() for name in self.reader.fields]
-            found["pose"] = self.reader.regressor(torch.cat(latents, dim=1)).numpy()
+            latents = {name: record[name][:, 0].cpu() for name in ("variant", *self.reader.fields) if name in record}
+            seen = rows_of(self.model, self.reader.fields, latents, None)
+            found["pose"] = self.reader.regressor(seen).numpy()
         return found
 
 
@@ -164,6 +168,9 @@ def reader_of(run: Path, composition: Composition, poses_from: Path | None) -> R
         if poses_from is not None:
             raise DataError("this run has no regressor", where=str(owner), hint=f"fit one: poserep probe {owner}")
         note("poses  none: no regressor was fitted here. `poserep probe` does where there are labels; or --poses-from")
+        return None
+    if GIVEN in about["fields"]:
+        note(f"poses  none: the regressor of {owner} reads 2D joints beside the latent, which a video does not give")
         return None
     if poses_from is not None:
         note(f"poses  read by the regressor of {owner}: they mean something only if this run continued its weights")

@@ -20,6 +20,7 @@ PROTOCOLS = (
     (interfaces.Background, "background"),
     (interfaces.Stage, "detector, corruption, encoder, exchange, decoder"),
     (interfaces.Loss, "loss"),
+    (interfaces.BodyModel, "body_model"),
     (interfaces.Executor, "executor"),
 )
 HANDED = (interfaces.Clip, interfaces.Draw, interfaces.Roles, interfaces.Task)

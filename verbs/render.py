@@ -21,7 +21,8 @@ from ..core.interfaces import Array, Context, Dataset
 from ..core.recipe import Source
 from ..core.registry import Registry
 from ..media.frame_store import cache_folder
-from .data import SHEET_FRAMES, contact_sheet, draw_labels
+from .data import SHEET_FRAMES
+from .data_sheet import contact_sheet, draw_labels
 from .video_io import video_writer
 
 VIDEOS = 6

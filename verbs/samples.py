@@ -17,6 +17,8 @@ from torch import Tensor
 from ..core.interfaces import Array, Clip, Draw, Roles
 from ..core.metrics import n_mpjpe
 from ..core.probe import Regressor, every_kth
+from .features import needed, rows_of
+from .pool import Pool, Poses
 from .session import Session
 
 STRIPS = 6
@@ -38,9 +40,9 @@ class Shown:
     frames: Array
 
 
-def write_samples(session: Session, test: Draw, pose_test: Tensor, regressor: Regressor) -> None:
+def write_samples(session: Session, pool: Pool, regressor: Regressor) -> None:
     """Draw a few held-out frames, their boxes, masks, redrawn frames, swaps and skeletons, and keep them."""
-    arrays = pictures(session, test) | skeletons(shown(session, test), pose_test, regressor)
+    arrays = pictures(session, pool.test) | skeletons(shown(session, pool), pool.poses, regressor)
     save_samples(session.run.samples, arrays)
 
 
@@ -114,20 +116,23 @@ def swap_grid(session: Session, draw: Draw, count: int) -> dict[str, Array]:
 
 
 @torch.no_grad()
-def shown(session: Session, test: Draw) -> Shown:
-    """A few test frames and their latents."""
-    few, rows = pick(test, SKELETONS)
-    record = _record(session, few, "encoder")
-    fields = session.composition.experiment.probe.fields
-    latents = torch.cat([record[name][:, 0].flatten(1) for name in fields], dim=1)
-    return Shown(rows, latents, as_bytes(record["frame"][:, 0]))
+def shown(session: Session, pool: Pool) -> Shown:
+    """A few test frames and what the probe sees of them."""
+    few, rows = pick(pool.test, SKELETONS)
+    names = needed(session.composition)
+    record = _record(session, few, "encoder", names)
+    found = {name: record[name][:, 0] for name in names}
+    seen = rows_of(session.model, session.composition.experiment.probe.fields, found, pool.layout)
+    return Shown(rows, seen, as_bytes(record["frame"][:, 0]))
 
 
 @torch.no_grad()
-def skeletons(few: Shown, pose_test: Tensor, regressor: Regressor) -> dict[str, Array]:
-    """True and predicted poses of a few frames, mm."""
+def skeletons(few: Shown, poses: Poses, regressor: Regressor) -> dict[str, Array]:
+    """True and predicted poses of a few frames, mm; nothing of 2D poses."""
+    if poses.size_HW:
+        return {}
     predicted = regressor(few.latents)
-    truth = pose_test[torch.from_numpy(few.rows)]
+    truth = poses.test[torch.from_numpy(few.rows)]
     return {
         "pose_true": truth.numpy(),
         "pose_predicted": predicted.numpy(),

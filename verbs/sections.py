@@ -124,6 +124,13 @@ def results(runs: Sequence[RunData], tables: Sequence[Table]) -> Html:
         shown = table(one.columns[first:], rows, tag("strong", one.title), tag("br"), one.caption, heads=2 - first)
         chart = _error_figure(runs, one, f"e{index}") if one.by_labels else ""
         body.append(tag("div", shown, chart, class_="result") if chart else shown)
+    cards: dict[tuple[tuple[str, str], ...], list[str]] = {}
+    for data in runs:
+        if data.card and data.measurements:
+            cards.setdefault(tuple(data.card.items()), []).append(data.label)
+    for card, labels in cards.items():
+        of = f" of {', '.join(labels)}" if len(runs) > 1 else ""
+        body.append(tag("details", tag("summary", f"Protocol{of}: {dict(card).get('card', '')}"), facts(list(card))))
     for data in runs:
         if not data.measurements:
             body.append(missing(f"{data.label} has no measurements yet.", measuring(data.run.folder, data.config)))
@@ -191,7 +198,7 @@ def curves(runs: Sequence[RunData]) -> Html:
         legend = (tag("li", swatch(ink), data.label) for ink, data in recorded)
         body.insert(1, tag("ul", *legend, class_="legend"))
     for data in runs:
-        if not data.steps:
+        if not data.steps and data.about.get("steps") != 0:
             body.append(
                 missing(f"{data.label} has no recorded steps.", f"poserep train {shlex.quote(str(data.run.config))}")
             )

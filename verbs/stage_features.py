@@ -2,7 +2,7 @@
 
 ::
 
-    features/latents.safetensors   train (P, F) and test (N, F); of the trained network also the poses
+    features/latents.safetensors   train (P, F) and test (N, F), boxes where poses are 2D; of the trained network poses
     features/about.json            of the trained network: protocol, each test frame's sequence, skeleton, box and mask
     samples.npz                    of the trained network: pictures, and frames whose poses can be drawn
 
@@ -32,7 +32,8 @@ from ..core.run import Run
 from ..core.skeleton import Skeleton
 from ..core.study.stages import Stage, composition_of
 from ..core.study.store import Store
-from .probe import Features, Poses, features, open_pool, protocol_of
+from .features import Features, features
+from .pool import Poses, open_pool, protocol_of
 from .regressor_file import skeleton_of
 from .samples import Shown, pictures, save_samples, shown
 from .scene import measure_scene
@@ -62,25 +63,28 @@ def work(store: Store, stage: Stage, place: Path, registry: Registry) -> None:
     pool = open_pool(composition, source, stage.config["split"])
     model = initial_model(composition).eval()
     if stage.config["network"] == "initial":
-        _write(place, asdict(features(model.pipeline, composition, source, pool)), {})
+        _write(place, features(model, composition, source, pool).tensors, {})
         return
     (pretraining,) = stage.needed("pretraining")
     load_model(store.path(pretraining), model)
-    latents = features(model.pipeline, composition, source, pool)
+    latents = features(model, composition, source, pool)
     values, frames = measure_scene(composition, source, model.pipeline, pool.test)
     session = Session(Run(place), composition, source, model)
-    few = shown(session, pool.test)
-    skeleton = source.dataset.skeleton
+    few = shown(session, pool)
+    skeleton = pool.layout.skeleton
     about = {
         "protocol": asdict(protocol_of(composition, source, stage.config["split"])),
         "sequences": pool.poses.sequences,
+        "size_HW": pool.poses.size_HW,
+        "metrics": pool.poses.metrics,
+        "swap": pool.poses.swap,
         "skeleton": asdict(skeleton) if skeleton else None,
         "scene": values,
         "scene_frames": frames,
     }
     save_samples(Run(place).samples, pictures(session, pool.test) | {"rows": few.rows, "shown": few.frames})
     poses = {"pose_train": pool.poses.train, "pose_test": pool.poses.test, "shown": few.latents}
-    _write(place, asdict(latents) | poses, about)
+    _write(place, latents.tensors | poses, about)
 
 
 def _write(place: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -98,8 +102,7 @@ def read_latents(place: Path) -> Features:
     Raises:
         DataError: If they cannot be read.
     """
-    tensors = _tensors(place)
-    return Features(tensors["train"], tensors["test"])
+    return _latents(_tensors(place))
 
 
 def read_seen(place: Path) -> Seen:
@@ -115,9 +118,17 @@ def read_seen(place: Path) -> Seen:
             arrays = {name: file[name] for name in file.files}
     except (OSError, ValueError) as error:
         raise _unreadable(place, error) from None
+    size_HW = tuple(about["size_HW"]) if about.get("size_HW") else None
     return Seen(
-        Features(tensors["train"], tensors["test"]),
-        Poses(tensors["pose_train"], tensors["pose_test"], tuple(about["sequences"])),
+        _latents(tensors),
+        Poses(
+            tensors["pose_train"],
+            tensors["pose_test"],
+            tuple(about["sequences"]),
+            size_HW,
+            tuple(about.get("metrics", ())),
+            tuple(about.get("swap", ())),
+        ),
         Protocol(**about["protocol"]),
         skeleton_of(about) if about["skeleton"] else None,
         about["scene"],
@@ -125,6 +136,10 @@ def read_seen(place: Path) -> Seen:
         Shown(arrays.pop("rows"), tensors["shown"], arrays.pop("shown")),
         arrays,
     )
+
+
+def _latents(tensors: Mapping[str, Tensor]) -> Features:
+    return Features(**{name: tensors[name] for name in Features.__slots__ if name in tensors})
 
 
 def _tensors(place: Path) -> dict[str, Tensor]:

@@ -12,13 +12,14 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..core.batches import Source, open_source
-from ..core.console import log, note, track
+from ..core.console import log, track
 from ..core.files import write_text
 from ..core.measurement import write_measurements
 from ..core.registry import Registry
@@ -27,7 +28,9 @@ from ..core.study.results import RANDOM, TRAINED, write_outcomes
 from ..core.study.stages import Stage, StageKind, composition_of
 from ..core.study.store import StageStoppedError, Store
 from . import stage_features
+from .pool import reader_of
 from .probe import Ledger, keep, measure
+from .protocols import show_card, title_of, write_card
 from .samples import save_samples, skeletons
 from .session import use_threads
 from .train import Machine, train
@@ -147,16 +150,21 @@ def read_poses(store: Store, stage: Stage, place: Path, registry: Registry) -> N
     (pretraining,) = store.read(trained).needed("pretraining")
     run = create(composition.resolved, place)
     link(run, store.path(pretraining))
-    ledger = Ledger(seen.protocol, place)
-    note(f"protocol  {seen.protocol}")
-    latents = {RANDOM: stage_features.read_latents(store.path(initial)), TRAINED: seen.latents}
-    regressor = measure(ledger, composition, seen.poses, latents)
+    # other experiments may share the features: what the probe alone decides is this one's
+    protocol = replace(seen.protocol, card=title_of(composition))
+    poses = replace(seen.poses, metrics=composition.experiment.probe.metrics)
+    ledger = Ledger(protocol, place, reader_of(composition))
+    show_card(composition, protocol)
+    latents = {TRAINED: seen.latents}
+    if composition.steps:  # a network that was not trained is its own start
+        latents = {RANDOM: stage_features.read_latents(store.path(initial)), **latents}
+    regressor = measure(ledger, composition, poses, latents)
     ledger.add_scene(seen.scene, seen.scene_frames)
-    if seen.skeleton is not None:
-        keep(place, composition, seen.skeleton, regressor, len(seen.poses.train))
-    save_samples(run.samples, {**seen.pictures, **skeletons(seen.shown, seen.poses.test, regressor)})
+    keep(place, composition, seen.skeleton, regressor, len(poses.train))
+    write_card(place, composition, protocol)
+    save_samples(run.samples, {**seen.pictures, **skeletons(seen.shown, poses, regressor)})
     data = json.loads(store.result_of(background, "data.json").read_text(encoding="utf-8"))["fingerprint"]
-    write_outcomes(place / "outcomes.json", ledger.outcomes, seen.protocol, data)
+    write_outcomes(place / "outcomes.json", ledger.outcomes, protocol, data)
     write_measurements(run.measurements, ledger.rows)
     run.tell(state="done")
 

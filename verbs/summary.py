@@ -11,7 +11,7 @@ import json
 import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import numpy as np
 
 from ..core.errors import DataError
 from ..core.interfaces import Array
-from ..core.measurement import Measurement, Protocol, read_measurements
+from ..core.measurement import Measurement, Protocol, digits, read_measurements
 from ..core.run import Run, open_run
+from .protocols import read_rows
 
 NOTHING = "-"
 MAIN = "N-MPJPE"
@@ -54,6 +55,7 @@ class RunData:
         about: The facts of ``run.json``.
         steps: The recorded steps.
         measurements: What was measured, maybe nothing.
+        card: The protocol card of the measurements in words, empty where none was kept.
     """
 
     label: str
@@ -62,6 +64,7 @@ class RunData:
     about: dict[str, Any]
     steps: list[dict[str, Any]]
     measurements: list[Measurement]
+    card: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def _read(folder: Path, label: str) -> RunData:
     run = open_run(folder)
     try:
         config = tomllib.loads(run.config.read_text(encoding="utf-8"))
-        return RunData(label, run, config, run.about(), run.steps(), read_measurements(run.measurements))
+        measured = read_measurements(run.measurements)
+        return RunData(label, run, config, run.about(), run.steps(), measured, read_rows(folder))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"a file of the run cannot be read: {error}",
@@ -156,7 +160,7 @@ def _table_by_labels(name: str, found: Sequence[tuple[str, Measurement]], protoc
     columns = [f"{count} labels" if count else "no labels" for count in counts]
     rows = _rows(found, [lambda one, count=count: one.labels == count for count in counts])
     unit = found[0][1].unit
-    note = "labels: labelled frames that the regressor saw"
+    note = " · ".join(filter(None, (_readers(found), "labels: labelled frames that the regressor saw")))
     return Table(
         f"{name}, {unit}" if unit else name,
         ("run", "method", *columns),
@@ -194,8 +198,16 @@ def _rows(found: Sequence[tuple[str, Measurement]], columns: Sequence[Any]) -> I
 
 def value_text(one: Measurement, counted: bool = True) -> str:
     """The value as tables print it, with its count unless the caption counts for all."""
-    text = f"{one.value:.{1 if one.unit else 3}f}"
+    text = f"{one.value:.{digits(one.unit)}f}"
     return text if counted else f"{text} (n={one.samples})"
+
+
+def _readers(found: Sequence[tuple[str, Measurement]]) -> str:
+    """From which features by which head poses were read; of runs that differ, each with its own."""
+    readers = {label: one.reader for label, one in found if one.reader}
+    if len(set(readers.values())) < 2:
+        return "".join(f"read from {reader}" for reader in dict.fromkeys(readers.values()))
+    return "read " + ", ".join(f"in {label} from {reader}" for label, reader in readers.items())
 
 
 def _count(found: Sequence[tuple[str, Measurement]]) -> str:

@@ -30,6 +30,8 @@ from ..core.registry import Registry
 from ..core.run import Run, create, default_folder
 
 ACCELERATORS = ("auto", "cpu", "cuda")
+UNTRAINED = ("training.steps=0",)
+"""What leaves a recipe's networks as they start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,9 @@ def follow(
     """Run the loop: record, show, checkpoint, stop."""
     training = composition.experiment.training
     chief = fabric.global_rank == 0
+    if not composition.steps:  # the network as it starts: a baseline
+        _checkpoint(run, state, fabric)
+        return
     with progress(composition.steps, state.step, chief) as show:
         for step in fit(composition, source, fabric, state):
             last = step.index == composition.steps or anybody(stop.is_set(), fabric.device)

@@ -167,7 +167,7 @@ def _tell(stage: Stage, times: Mapping[tuple[str, str], list[float]]) -> float |
 
 
 def _work(kind: str, config: Mapping[str, Any]) -> int:
-    return steps_of(config) if kind == "pretraining" else 1
+    return max(steps_of(config), 1) if kind == "pretraining" else 1
 
 
 def _alike(kind: str, config: Mapping[str, Any]) -> str:

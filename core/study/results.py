@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from ..errors import DataError
@@ -146,7 +146,7 @@ def check_alike(rows: Sequence[Row], metric: str) -> None:
 def _facts(row: Row, metric: str) -> dict[str, str]:
     """What must be equal for two rows to stand in one table."""
     own = [one for one in row.outcomes if (one.method, one.metric) == (TRAINED, metric)]
-    return {key: str(value) for key, value in asdict(row.protocol).items()} | {
+    return {one.name: str(getattr(row.protocol, one.name)) for one in fields(row.protocol) if one.compare} | {
         "data fingerprint": row.data[:12],
         "label counts": ", ".join(str(count) for count in sorted(one.labels for one in own)),
         "test frames": ", ".join(sorted({str(one.samples) for one in own})),

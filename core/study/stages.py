@@ -35,8 +35,8 @@ PACE = ("checkpoint_every", "log_every")
 """Keys of training that change no weights."""
 DATA = ("crop_size", "dataset", "background")
 """What the frames and their backgrounds depend on."""
-POOL = ("fields", "stride", "test_stride")
-"""Keys of the probe that decide which features are kept, beside the split."""
+POOL = ("fields", "stride", "test_stride", "target", "joints", "root", "mirror")
+"""Keys of the probe that decide which features and poses are kept, beside the split."""
 SEEING = ("crop_size", "dataset", "background", "detector", "corruption", "encoder", "exchange", "decoder")
 """What the features of a network at its random start depend on, beside the seed: no sampler, no loss, no steps."""
 StageKind = Literal["background", "pretraining", "features", "probe"]
@@ -93,14 +93,18 @@ def stages_of(composition: Composition, registry: Registry, split: str) -> list[
 
     trained = {key: value for key, value in recipe.items() if key not in (*WORDS, "probe")}
     trained["training"] = {key: value for key, value in recipe["training"].items() if key not in PACE}
-    started = {"network": "initial", "seed": seed} | _some(recipe, SEEING) | pool
+    losses = [wire for wire in composition.wires if wire.role.startswith("losses.")]
+    told = {name for wire in losses for name in wire.writes} & set(probe["fields"])
+    seeing = (*SEEING, "losses") if told else SEEING  # a loss's own network sees too
+    started = {"network": "initial", "seed": seed} | _some(recipe, seeing) | pool
     reading = {key: value for key, value in probe.items() if key not in POOL} | {"seed": seed}
     training_roles = [role for role in composition.parts if role != "probe.head"]
 
     data = stage("background", f"data of {recipe['dataset']['use']}", _some(recipe, DATA), DATA)
     pretraining = stage("pretraining", f"{recipe['name']}, seed {seed}", trained, training_roles, data)
     features = stage("features", f"trained, seed {seed}", {"network": "trained"} | pool, (), data, pretraining)
-    initial = stage("features", f"random start, seed {seed}", started, SEEING, data)
+    roles = [role for role in composition.parts if role.partition(".")[0] in seeing]
+    initial = stage("features", f"random start, seed {seed}", started, roles, data)
     head = stage("probe", f"{probe['head']['use']}, seed {seed}", reading, ("probe.head",), data, features, initial)
     return [data, pretraining, features, initial, head]
 
@@ -117,6 +121,8 @@ def composition_of(stage: Stage, registry: Registry) -> Composition:
 
 def steps_of(config: Mapping[str, Any]) -> int:
     """Optimiser steps of a pretraining stage's config."""
+    if not config["training"]["steps"]:
+        return 0
     phases = config.get("phases") or {"": config["training"]}
     return sum(phase["steps"] for phase in phases.values())
 

@@ -46,8 +46,9 @@ class FramesOptions(Options):
     masks: str = ""
     """File of the silhouette of each image, for example "../masks/{clip}/{stem}.png", relative to `path`."""
     keypoints: str = ""
-    """File of 2D joints that a detector found: COCO keypoint JSON or npz, relative to `path`; one for all clips, or one
-    for each: "../keypoints/{clip}.json". Gives the label `pose_2d` in Human3.6M order, NaN where a joint is missing."""
+    """File of 2D joints, found by a detector or marked by people: COCO keypoint JSON (annotations or results) or npz,
+    relative to `path`; one for all clips, or one for each: "../keypoints/{clip}.json". Gives the label `pose_2d` in
+    Human3.6M order, NaN where a joint is missing."""
     keypoints_min_score: float = Field(default=0.3, ge=0)
     """Joints of less confidence are missing."""
     paste_on: str = ""

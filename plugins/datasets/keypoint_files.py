@@ -2,8 +2,10 @@
 
 Sources: https://cocodataset.org/#format-data and #format-results (Lin et al., ECCV 2014).
 
-* COCO JSON with ``images`` and ``annotations``: ``keypoints`` are x, y, v for each of 17 joints, v being 0 where a
-  joint is not labelled; pictures go by ``file_name``, and ``width`` and ``height`` tell in which pixels.
+* COCO JSON with ``images`` and ``annotations``, as person_keypoints_val2017.json: ``keypoints`` are x, y, v for each
+  of 17 joints, v being 0 where a joint is not labelled, 1 where it is hidden, 2 where it is seen; pictures go by
+  ``file_name``, and ``width`` and ``height`` tell in which pixels. Crowds (``iscrowd``) are no one's joints and are
+  left out; of people who are told alike the one of the larger ``area`` counts.
 * COCO results, a list: ``image_id`` is a file's name or a number, and v the detector's confidence.
 * npz: ``keypoints`` (N, 17, 2 or 3) or with several people (N, P, 17, 2 or 3), a row per picture in order; ``scores``
   (N, 17) or (N, P, 17) may hold the confidence. Without any, a joint at exactly (0, 0) is missing.
@@ -82,33 +84,39 @@ def _read_json(path: Path) -> Detections:
         named = category.get("keypoints")
         if named is not None and tuple(named) != COCO_17.joints:
             raise ValueError(f"its joints are {', '.join(named)}, not the {JOINTS} of COCO")
-    images = {image["id"]: image for image in data["images"]}
+    images = {str(image["id"]): image for image in data["images"]}  # files mix numbers with their spelling
+    if len(images) < len(data["images"]):
+        raise ValueError("several of its images have the same id")
     return _detections(data["annotations"], images, listed=[str(image["file_name"]) for image in data["images"]])
 
 
 def _detections(
-    rows: Sequence[Mapping[str, Any]], images: Mapping[Any, Mapping[str, Any]], listed: Sequence[str] = ()
+    rows: Sequence[Mapping[str, Any]], images: Mapping[str, Mapping[str, Any]], listed: Sequence[str] = ()
 ) -> Detections:
-    people = [row for row in rows if "keypoints" in row]
+    people = {number: row for number, row in enumerate(rows) if "keypoints" in row}
     if not people and rows:
         raise ValueError("its annotations have no keypoints")
+    people = {number: row for number, row in people.items() if not row.get("iscrowd")}
     pose_DJ3 = np.zeros((len(people), JOINTS, 3), np.float32)
     picture: list[str | int] = []
     size_D2 = np.full((len(people), 2), np.nan)
-    for number, row in enumerate(people):
+    for d, (number, row) in enumerate(people.items()):
         which = row["image_id"]
-        if images and which not in images:
+        if images and str(which) not in images:
             raise ValueError(f"annotation {number} is of the image {which!r}, which is not among its images")
-        image = images.get(which, {})
+        image = images.get(str(which), {})
         picture.append(str(image["file_name"]) if image else which)
-        size_D2[number] = image.get("width", np.nan), image.get("height", np.nan)
+        size_D2[d] = image.get("width", np.nan), image.get("height", np.nan)
         values = np.asarray(row["keypoints"], np.float32).ravel()
         if len(values) != 3 * JOINTS:
             raise ValueError(f"annotation {number} has {len(values)} numbers, not 3 for each of COCO's {JOINTS} joints")
-        pose_DJ3[number] = values.reshape(JOINTS, 3)
+        pose_DJ3[d] = values.reshape(JOINTS, 3)
     sure_D = np.nan_to_num(pose_DJ3[..., 2]).mean(axis=1)
-    score_D = np.array([row.get("score", sure) for row, sure in zip(people, sure_D, strict=True)], np.float64)
-    return Detections(picture, pose_DJ3, score_D, size_D2, listed)
+    pairs = zip(people.values(), sure_D, strict=True)
+    score_D = np.array([row.get("score", sure) for row, sure in pairs], np.float64)
+    order = np.argsort([float(row.get("area") or 0) for row in people.values()], kind="stable")  # the larger later
+    picture = [picture[d] for d in order]
+    return Detections(picture, pose_DJ3[order], score_D[order], size_D2[order], listed)
 
 
 # ---------------------------------------------------------------- npz

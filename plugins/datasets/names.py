@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ...core.errors import ConfigError, DataError
+from ...core.interfaces import Clip
 
 
 def natural(name: str) -> str:
@@ -63,3 +65,17 @@ def named(name: str, pattern: re.Pattern[str] | None) -> Named:
     groups = {group: text or "" for group, text in match.groupdict().items()}
     rest = name[: match.start()] + name[match.end() :]
     return Named(groups.get("take", rest), groups["camera"], groups.get("subject", ""))
+
+
+def check_held_out(clips: Sequence[Clip], cameras: Sequence[str]) -> None:
+    """Refuse to hold out a camera that there is not, or all.
+
+    Raises:
+        ConfigError: Naming the cameras that there are.
+    """
+    known = sorted({clip.camera for clip in clips})
+    where, have = f"dataset.test_cameras = {list(cameras)}", f"there are: {', '.join(known)}"
+    if absent := [camera for camera in cameras if camera not in known]:
+        raise ConfigError(f"no clip is of the camera {absent[0]!r}", where=where, hint=have)
+    if set(known) == set(cameras):
+        raise ConfigError("every camera is held out: none is left to train on", where=where, hint=have)

@@ -7,7 +7,7 @@ change sign. Intrinsics and principal point are in 1/64 pixel.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -16,6 +16,7 @@ import numpy as np
 
 from ...core.camera import Camera
 from ...core.errors import DataError
+from ...core.interfaces import Clip
 from ...media.images import Range
 
 SUBPIXELS = 64
@@ -102,3 +103,16 @@ def cut_out(camera: Camera, crop_x: Range, crop_y: Range, size_WH: tuple[int, in
         intrinsics_33[axis] *= ratio
         intrinsics_33[axis, 2] += (ratio - 1) / 2 - crop[0] / 100 / share * size_WH[axis]  # integers are pixel centres
     return replace(camera, intrinsics_33=intrinsics_33, size_WH=size_WH)
+
+
+def cameras_of(
+    clips: Sequence[Clip], path: Path, crop: tuple[Range, Range], size_WH: tuple[int, int]
+) -> dict[str, Camera]:
+    """The cut-out view of every camera that took one of the clips, by its name.
+
+    Raises:
+        DataError: If the file is no calibration, or does not have just one camera for a clip.
+    """
+    known = read_qualisys(path)
+    whole = {clip.camera: camera_of(clip.name, clip.camera, known, str(path)) for clip in clips}
+    return {name: cut_out(camera, *crop, size_WH) for name, camera in whole.items()}

@@ -1,7 +1,8 @@
 """Dataset ``video``: one's own clips, one file or a folder of them, from one or several synchronised cameras.
 
 Files are decoded once, at working resolution, into the frame cache; what stays in memory is the timestamps. They are
-the true ones, so a variable frame rate needs no care. All clips are of the split "train": there are no poses.
+the true ones, so a variable frame rate needs no care. All clips are of the split "train", for there are no poses, but
+those of cameras that are held out, whose split is "test".
 
 Axes: N frames, 3 colour channels (RGB), H W pixels.
 """
@@ -18,11 +19,12 @@ from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveInt, model
 
 from ...core.errors import DataError
 from ...core.hookspecs import hookimpl
-from ...core.interfaces import Array, Clip, Component, Context, Options
+from ...core.interfaces import Array, Clip, Component, Context, Dataset
 from ...core.skeleton import HUMAN36M_17, Skeleton
 from ...media.images import SQUEEZE, WHOLE, Range, squeeze, working_size
 from .keypoints import read_poses
-from .names import compiled, named, natural
+from .names import check_held_out, compiled, named, natural
+from .virtual_cameras import VirtualOptions, WithVirtual
 
 if TYPE_CHECKING:
     from ...core.camera import Camera
@@ -47,7 +49,7 @@ def _share(value: Range) -> Range:
 Percent = Annotated[Range, AfterValidator(_share)]
 
 
-class VideoOptions(Options):
+class VideoOptions(VirtualOptions):
     """Which files, and which part of them."""
 
     path: str
@@ -67,11 +69,15 @@ class VideoOptions(Options):
     camera_pattern: str = ""
     """Regular expression on file names without suffix, with a group `camera` and, if wanted, `take` and `subject`.
     Files of equal take are simultaneous views. Empty: each file is a take and a camera of its own."""
+    test_cameras: tuple[str, ...] = ()
+    """Cameras that nothing is trained on: their clips have the split "test". As `camera_pattern` names them, or else a
+    file's name without suffix."""
     calibration: str = ""
     """A Qualisys .qca.txt file: gives every camera its place and lens, and frames the label `rotation`."""
     keypoints: str = ""
-    """File of 2D joints that a detector found: COCO keypoint JSON or npz, relative to the videos' folder; for several
-    "../keypoints/{clip}.json". Gives the label `pose_2d` in Human3.6M order, NaN where a joint is missing."""
+    """File of 2D joints, found by a detector or marked by people: COCO keypoint JSON (annotations or results) or npz,
+    relative to the videos' folder; for several "../keypoints/{clip}.json". Gives the label `pose_2d` in Human3.6M
+    order, NaN where a joint is missing."""
     keypoints_min_score: float = Field(default=0.3, ge=0)
     """Joints of less confidence are missing."""
 
@@ -107,9 +113,11 @@ class Video:
         clips = []
         for path, _, times_s in decoded:
             parts = named(path.stem, pattern)
-            clips.append(Clip(path.name, parts.subject, parts.take, parts.camera, "train", times_s))
+            split = "test" if parts.camera in options.test_cameras else "train"
+            clips.append(Clip(path.name, parts.subject, parts.take, parts.camera, split, times_s))
+        check_held_out(clips, options.test_cameras)
         self.clips: Sequence[Clip] = tuple(clips)
-        self.cameras = _calibrated(self.clips, self.frame_size, options)
+        self.cameras = _calibrated(self.clips, self.frame_size, options) if options.calibration else {}
         self.skeleton: Skeleton | None = HUMAN36M_17 if options.keypoints else None
         self._poses = _poses([path for path, _, _ in decoded], self.clips, options) if options.keypoints else []
 
@@ -192,18 +200,10 @@ def _check_shape(file: VideoFile, first: VideoFile, options: VideoOptions, size_
 
 
 def _calibrated(clips: Sequence[Clip], size_HW: tuple[int, int], options: VideoOptions) -> dict[str, Camera]:
-    if not options.calibration:
-        return {}
-    from .qualisys import camera_of, cut_out, read_qualisys
+    from .qualisys import cameras_of
 
     path = Path(options.calibration).expanduser()
-    known = read_qualisys(path)
-    return {
-        clip.camera: cut_out(
-            camera_of(clip.name, clip.camera, known, str(path)), options.crop_x, options.crop_y, size_HW[::-1]
-        )
-        for clip in clips
-    }
+    return cameras_of(clips, path, (options.crop_x, options.crop_y), size_HW[::-1])
 
 
 def _poses(paths: Sequence[Path], clips: Sequence[Clip], options: VideoOptions) -> list[Array]:
@@ -216,9 +216,9 @@ def _poses(paths: Sequence[Path], clips: Sequence[Clip], options: VideoOptions) 
     return [pose_NJ2[numbers] for pose_NJ2, (_, numbers) in zip(poses, files, strict=True)]
 
 
-def build(options: VideoOptions, context: Context) -> Video:
+def build(options: VideoOptions, context: Context) -> Dataset:
     """Index the files, decoding those that the cache does not hold."""
-    return Video(options)
+    return WithVirtual(Video(options), options) if options.rolled or options.mirrored else Video(options)
 
 
 def labels(options: VideoOptions) -> tuple[str, ...]:

@@ -17,12 +17,12 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from PIL import Image
 
 from ...core.errors import DataError
 from ...core.interfaces import Array
 from ...media.frame_store import frame_store, store_path
 from ...media.images import WHOLE, Range, resized
+from ...media.video_file import upright
 
 log = logging.getLogger("poserep")
 
@@ -166,7 +166,7 @@ def _open(path: Path) -> InputContainer:
 def _kept(file: VideoFile, cut: Cut) -> Iterator[tuple[float, Array]]:
     """The frames of a cut with their times, brought to size."""
     for time_s, frame in islice(_timed(file, cut), 0, None, cut.stride):
-        yield time_s, resized(_upright(frame), cut.size, cut.crop_x, cut.crop_y)
+        yield time_s, resized(upright(frame), cut.size, cut.crop_x, cut.crop_y)
 
 
 def _timed(file: VideoFile, cut: Cut) -> Iterator[tuple[float, VideoFrame]]:
@@ -213,9 +213,3 @@ def _intact(container: InputContainer, tally: dict[str, int]) -> Iterator[VideoF
                 yield frame
             else:
                 tally["lost"] += 1
-
-
-def _upright(frame: VideoFrame) -> Image.Image:
-    """The picture as players show it: phones store a turn instead of turned pixels."""
-    image: Image.Image = frame.to_image()
-    return image.rotate(frame.rotation, expand=True) if frame.rotation else image

@@ -2,8 +2,10 @@
 
 Paper: Honari et al., TPAMI 2022, arXiv:2012.01511, section 3.1: one network, two output layers. The variant
 latent is read from the corrupted (colour-jittered) crop, the invariant one from the clean crop.
+Section 4.5, rows with a star: a residual perceptron between a ResNet101's features and the two layers, ``residual``.
 Differs from the paper: the last feature map may be flattened instead of averaged (small crops lose the pose in
-the average); with ``invariant = 0`` the code is whole, as the unsplit baselines have it.
+the average); with ``invariant = 0`` the code is whole, as the unsplit baselines have it. The paper's ResNet101 comes
+out of a detector of 2D poses and sees 320 x 256 pixels; here it is any file of weights, and crops are square.
 """
 
 from __future__ import annotations
@@ -15,6 +17,17 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Component, Context, Options, Setting
+
+
+class Residual(Options):
+    """A residual perceptron between the features and the latents, built as the head `resnet_mlp`."""
+
+    width: PositiveInt = 1024
+    """Width of all layers."""
+    blocks: PositiveInt = 3
+    """Number of residual blocks of two layers."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of the units that are left out while training."""
 
 
 class SplitOptions(Options):
@@ -32,6 +45,8 @@ class SplitOptions(Options):
     """Width of the time-variant latent."""
     invariant: NonNegativeInt = 129
     """Width of the time-invariant latent; 0 leaves the code whole."""
+    residual: Residual | None = None
+    """A residual perceptron before the output layers, as { width = 1024, blocks = 3 }; none if not given."""
 
 
 def reads(options: SplitOptions) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Which frames of a tuple are decoded: an option of every exchange.
 
-Axes: B tuples, T frames of a tuple, K redrawn frames.
+Axes: B tuples, T frames of a tuple, K redrawn frames, S subjects, N = T S boxes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from ...core.errors import ConfigError
 from ...core.ranks import uniform_rows
 
 
-def choose(like: Tensor, redraw: int) -> Tensor:
+def choose(like: Tensor, redraw: int, subjects: int = 1) -> Tensor:
     """Positions of the frames to decode, ascending, (B, K) int64.
 
     Args:
-        like: Any tensor (B, T, ...).
+        like: Any tensor (B, N, ...).
         redraw: How many frames of each tuple, drawn without repetition; 0 means all.
+        subjects: How many boxes a frame has.
 
     Raises:
         ConfigError: When a tuple has fewer frames.
     """
-    tuples, frames = like.shape[:2]
+    tuples, frames = len(like), like.shape[1] // subjects
     if redraw > frames:
         raise ConfigError(
             f"{redraw} frames of each tuple are to be decoded, but the sampler draws {frames}",

@@ -25,7 +25,7 @@ def build(options: NoneOptions, context: Context) -> Own:
     """The stage, a module because it decodes every frame in evaluation mode."""
     from .none_net import Own
 
-    return Own(options)
+    return Own(options, context.facts.get("subjects", 1))
 
 
 @hookimpl

@@ -3,7 +3,8 @@
 Paper: Honari et al., TPAMI 2022, arXiv:2012.01511: what the other frame's latent cannot tell about the
 pose of this one must come from the time-variant latent.
 Differs from the paper, which says "random permutation": inside each tuple the latents move on by a random number of
-frames, never by none, so that no frame keeps its own. In evaluation each frame does keep its own.
+frames, never by none, so that no frame keeps its own. In evaluation each frame does keep its own. For one subject in a
+frame: it does not know which box of another frame shows the same one.
 
 Axes: B tuples, T frames of a tuple, K redrawn frames, V and I latents.
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import NonNegativeInt
 
+from ...core.errors import ConfigError
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Component, Context, Options
 
@@ -30,7 +32,17 @@ class PermuteInvariantOptions(Options):
 
 
 def build(options: PermuteInvariantOptions, context: Context) -> PermuteInvariant:
-    """The stage, a module because it exchanges nothing in evaluation mode."""
+    """The stage, a module because it exchanges nothing in evaluation mode.
+
+    Raises:
+        ConfigError: When there are several subjects in a frame.
+    """
+    if (subjects := context.facts.get("subjects", 1)) > 1:
+        raise ConfigError(
+            f"permute_invariant is made for one subject in a frame, but the detector finds {subjects}",
+            where="exchange",
+            hint="detector.subjects = 1, or the exchange rotate_view, which matches subjects, or none",
+        )
     from .permute_invariant_net import PermuteInvariant
 
     return PermuteInvariant(options)

@@ -5,10 +5,17 @@ baseline NSD of Honari et al., TPAMI 2022, arXiv:2012.01511. The time-variant la
 camera c to camera c' each is turned by ``R_c' R_c^T``, exactly and without weights; nothing is moved. While training,
 the two cameras of a moment are exchanged with probability 1/2, and the time-invariant latent always comes from the
 tuple's other moment, from either camera.
-Differs from the paper: one subject. In evaluation each frame keeps its own latents, as with every exchange, so that a
-frame alone can be redrawn; the paper exchanges the cameras there too.
 
-Axes: B tuples, T frames of a tuple, K redrawn frames, V and I latents.
+Of several subjects, which box of the other camera shows whom is told by the first 16 numbers of the time-invariant
+latents: their cosines, through a softmax, say how much of each crop decoded from the other camera goes into each box,
+the arg-max in evaluation. It is decoded crops that are mixed, not latents: a mean of two latents is decoded to nobody,
+while a mean of two pictures tells by how much the one fits better than the other. As in the paper for two people, looks
+stay within their moment then: they come from where the pose comes from.
+
+Differs from the paper: in evaluation each frame keeps its own latents, as with every exchange, so that a frame alone
+can be redrawn; the paper exchanges the cameras there too. A frame that keeps its own latents mixes nothing.
+
+Axes: B tuples, T frames of a tuple, K redrawn frames, S subjects, N = T S and M = K S boxes, V and I latents.
 Coordinates: points as camera coordinates, +x right, +y down, +z forward; rotations are world to camera.
 """
 
@@ -35,6 +42,8 @@ class RotateViewOptions(Options):
 
     other_view: float = Field(default=0.5, ge=0, le=1)
     """Probability that the two frames of a moment are decoded from each other's time-variant latent."""
+    sharpness: float = Field(default=10.0, gt=0)
+    """What the cosines of several subjects are multiplied by: 10 for two in the paper's program, 2 for three."""
     redraw: NonNegativeInt = 0
     """How many frames of each tuple are decoded per step, drawn at random; 0 means all. All are in evaluation."""
 
@@ -66,9 +75,10 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             name="rotate_view",
             options=RotateViewOptions,
             build=build,
-            reads=("variant", "invariant", "rotation", "roles"),
-            writes=("decode_variant", "decode_invariant", "target"),
+            reads=("variant", "invariant", "rotation", "roles", "depth?"),
+            writes=("decode_variant", "decode_invariant", "target", "mix?"),
             roles=ROLES,
+            several=True,
             example={"redraw": 2},
         )
     )

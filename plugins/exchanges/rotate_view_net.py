@@ -1,6 +1,7 @@
 """The stage that exchanges time-variant latents between cameras and time-invariant ones between moments.
 
-Axes: B tuples, T frames of a tuple, K redrawn frames, V and I latents, P = V / 3 points.
+Axes: B tuples, T frames of a tuple, K redrawn frames, S subjects, N = T S and M = K S boxes, V and I latents,
+P = V / 3 points.
 Coordinates: points as camera coordinates, +x right, +y down, +z forward; rotations are world to camera.
 """
 
@@ -10,14 +11,17 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from ...core.errors import ConfigError
+from ...core.errors import ConfigError, ShapeError
 from ...core.fields import expect
 from ...core.interfaces import Roles
 from ...core.ranks import uniform_rows
-from ...core.select import select
+from ...core.select import boxes_of, select
 from .choose import choose
 from .rotate_view import ROLES, RotateViewOptions
+
+LOOKS = 16  # numbers of the time-invariant latent by which subjects are matched
 
 
 def relative_rotation(source: Tensor, target: Tensor) -> Tensor:
@@ -30,6 +34,32 @@ def turn_points(latent: Tensor, rotation: Tensor) -> Tensor:
     """Latents (..., V) as points x1 y1 z1 x2 y2 z2 ..., each turned by the rotation (..., 3, 3): ``L R^T``."""
     points: Tensor = latent.unflatten(-1, (-1, 3))
     return (points[..., :, None, :] * rotation[..., None, :, :]).sum(dim=-1).flatten(-2)
+
+
+def match_crops(here: Tensor, there: Tensor, sharpness: float, hard: bool) -> Tensor:
+    """Which of another view's subjects each of this view's is, by the cosines of their looks.
+
+    Args:
+        here: Time-invariant latents (..., S, I) of this view; the first 16 numbers count.
+        there: Those of the other view, (..., S, I).
+        sharpness: Of the softmax over the other view's subjects.
+        hard: Take the one that fits best, without gradient.
+
+    Returns:
+        (..., S, S): row j has the shares of the other view's subjects in j, and sums to 1.
+
+    Raises:
+        ShapeError: When the two views have different shapes.
+    """
+    if here.shape != there.shape:
+        raise ShapeError(
+            f"views of equally many subjects are matched: got {tuple(here.shape)} and {tuple(there.shape)}"
+        )
+    one, other = (F.normalize(look[..., :LOOKS].float(), dim=-1) for look in (here, there))
+    cosine = (one[..., :, None, :] * other[..., None, :, :]).sum(dim=-1)
+    if hard:
+        return F.one_hot(cosine.argmax(dim=-1), cosine.shape[-1]).to(cosine)
+    return (sharpness * cosine).softmax(dim=-1)
 
 
 def sources(roles: Roles, like: Tensor, other_view: float) -> tuple[Tensor, Tensor]:
@@ -67,25 +97,58 @@ class RotateView(nn.Module):
         super().__init__()
         self.redraw = options.redraw
         self.other_view = options.other_view
+        self.sharpness = options.sharpness
 
-    def forward(self, *, variant: Tensor, invariant: Tensor, rotation: Tensor, roles: Roles) -> Mapping[str, Tensor]:
-        """From variant (B, T, V), invariant (B, T, I) and rotation (B, T, 3, 3), world to camera.
+    def forward(
+        self, *, variant: Tensor, invariant: Tensor, rotation: Tensor, roles: Roles, depth: Tensor | None = None
+    ) -> Mapping[str, Tensor]:
+        """From variant (B, N, V), invariant (B, N, I), rotation (B, T, 3, 3), world to camera, and depth (B, N).
+
+        There is a depth where there are several subjects; only how many it orders counts here.
 
         Returns:
-            decode_variant (B, K, V), decode_invariant (B, K, I) and target (B, K).
+            decode_variant (B, M, V), decode_invariant (B, M, I) and target (B, K); of several subjects also
+            mix (B, K, S, S).
 
         Raises:
             ConfigError: When tuples are not two cameras at two moments, while training.
-            ShapeError: When the three disagree in B or T.
+            ShapeError: When they disagree in B, T or N.
         """
-        expect(("variant", variant, "B T V"), ("invariant", invariant, "B T I"), ("rotation", rotation, "B T 3 3"))
-        target = choose(variant, self.redraw if self.training else 0)
-        if not self.training:
-            return {"decode_variant": variant, "decode_invariant": invariant, "target": target}
-        pose_from, look_from = (select(one, target) for one in sources(roles, variant, self.other_view))
-        turn = relative_rotation(select(rotation, pose_from), select(rotation, target))
-        return {
-            "decode_variant": turn_points(select(variant, pose_from), turn),
-            "decode_invariant": select(invariant, look_from),
-            "target": target,
-        }
+        subjects = self._subjects(variant, invariant, rotation, depth)
+        target = choose(rotation, self.redraw if self.training else 0)
+        pose_from = look_from = target
+        written = {"decode_variant": variant, "decode_invariant": invariant, "target": target}
+        if self.training:
+            pose_from, look_from = (select(one, target) for one in sources(roles, variant, self.other_view))
+            look_from = look_from if subjects == 1 else pose_from
+            turn = relative_rotation(select(rotation, pose_from), select(rotation, target))
+            pose = select(variant, boxes_of(pose_from, subjects))
+            written["decode_variant"] = turn_points(pose, turn.repeat_interleave(subjects, dim=1))
+            written["decode_invariant"] = select(invariant, boxes_of(look_from, subjects))
+        if depth is not None:
+            written["mix"] = self._mix(invariant, target, pose_from, subjects)
+        return written
+
+    def matches(self, here: Tensor, there: Tensor) -> Tensor:
+        """`match_crops` as this stage does it: softly while training, one to one in evaluation."""
+        return match_crops(here, there, self.sharpness, hard=not self.training)
+
+    def _mix(self, invariant: Tensor, target: Tensor, source: Tensor, subjects: int) -> Tensor:
+        """What each box of the targets takes from the crops of the sources, (B, K, S, S); its own of its own frame."""
+        here, there = (select(invariant, boxes_of(one, subjects)) for one in (target, source))
+        mix = self.matches(here.unflatten(1, (-1, subjects)), there.unflatten(1, (-1, subjects)))
+        return torch.where((target == source)[..., None, None], torch.eye(subjects).to(mix), mix)
+
+    @staticmethod
+    def _subjects(variant: Tensor, invariant: Tensor, rotation: Tensor, depth: Tensor | None) -> int:
+        """How many there are in each frame."""
+        if depth is None:
+            expect(("variant", variant, "B T V"), ("invariant", invariant, "B T I"), ("rotation", rotation, "B T 3 3"))
+            return 1
+        expect(("variant", variant, "B N V"), ("invariant", invariant, "B N I"), ("depth", depth, "B N"))
+        expect(("depth", depth, "B N"), ("rotation", rotation, "B T 3 3"))
+        return depth.shape[1] // rotation.shape[1]
+
+    def seen_from(self, variant: Tensor, rotation: Tensor, other: Tensor) -> Tensor:
+        """Time-variant latents (..., V) as another camera has them, from both cameras' rotations (..., 3, 3)."""
+        return turn_points(variant, relative_rotation(rotation, other))

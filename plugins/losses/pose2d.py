@@ -5,7 +5,8 @@ pose off the time-variant latent; its weight in the total is 10.
 Differs from the paper, which does not say in which coordinates: the latent sees only the crop and cannot know where
 in the frame that lies, so the pose is taken relative to the root joint and divided by the box's half sides. No
 gradient passes through that division, or the box could grow to make the error small. A joint that the labels do not
-know (NaN) counts for nothing, and neither does a frame whose root they do not know.
+know (NaN) counts for nothing, and neither does a frame whose root they do not know. What the perceptron reads off a
+latent can be handed to a probe, as in the paper's second phase: ``probe.fields = ["variant", "pose_2d_predicted"]``.
 
 Axes: B tuples, T frames of a tuple, V time-variant latent, J joints.
 Coordinates: [-1, 1], +x right, +y down.
@@ -78,6 +79,7 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             options=Pose2DOptions,
             build=build,
             reads=("variant", "pose_2d", "box"),
+            writes=("pose_2d_predicted",),
             example={"width": 8, "blocks": 1},
         )
     )

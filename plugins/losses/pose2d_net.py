@@ -5,6 +5,8 @@ Axes: B tuples, T frames of a tuple, V time-variant latent, J joints.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import Tensor, nn
 
 from ...core.fields import expect
@@ -34,5 +36,17 @@ class Pose2D(nn.Module):
             ShapeError: When sizes disagree.
         """
         expect(("variant", variant, "B T V"), ("pose_2d", pose_2d, "B T J 2"), ("box", box, "B T 4"))
-        predicted = self.regressor(variant.flatten(0, 1)).view_as(pose_2d)
-        return pose_term(predicted, in_box(pose_2d, box, self.root))
+        return pose_term(self._joints(variant), in_box(pose_2d, box, self.root))
+
+    def predict(self, *, variant: Tensor, **_labels: Tensor) -> Mapping[str, Tensor]:
+        """From variant (B, T, V), pose_2d_predicted (B, T, J, 2): relative to the root, in half sides of the box.
+
+        Raises:
+            ShapeError: When variant is no latent.
+        """
+        expect(("variant", variant, "B T V"))
+        return {"pose_2d_predicted": self._joints(variant)}
+
+    def _joints(self, variant_BTV: Tensor) -> Tensor:
+        numbers: Tensor = self.regressor(variant_BTV.flatten(0, 1))
+        return numbers.view(*variant_BTV.shape[:2], -1, 2)

@@ -8,7 +8,8 @@ Differs from the paper: all pairs of a batch count instead of one drawn at rando
 the weight: the mean over all draws. The loss's weight scales the encoder's side; the discriminator learns at weight 1.
 Clips whose people do different things can be told apart by their poses alone, a limit of the method.
 
-Needs batches with several clips: a batch without pairs of either kind teaches the discriminator nothing.
+Needs batches with several clips: a batch without pairs of either kind teaches the discriminator nothing, and twenty in
+a row end the training.
 """
 
 from __future__ import annotations

@@ -16,6 +16,9 @@ from ...core.ranks import own_rows
 from .scene_discriminator import SceneDiscriminatorOptions
 from .whole_batch_net import every_row, mean_where
 
+PATIENCE = 20
+"""Batches in a row of one clip alone, after which the dataset is taken to have but one."""
+
 
 def label_cost(logit: Tensor, same: bool) -> Tensor:
     """The discriminator's side per pair: minus the log of C for frames of one clip, of 1 - C for those of two."""
@@ -57,16 +60,20 @@ class SceneDiscriminator(nn.Module):
     def __init__(self, options: SceneDiscriminatorOptions, context: Context) -> None:
         super().__init__()
         self.adversary = Discriminator(context.facts["variant"], options.width)
+        self._alike = 0
 
     def forward(self, *, variant: Tensor, clip: Tensor) -> Tensor:
         """From variant (B, T, V) and clip (B, T), the mean over pairs of one clip; gradient to the first of each.
 
         Raises:
             ShapeError: When the two disagree in B or T.
-            ConfigError: When tuples have one frame only.
+            ConfigError: When tuples have one frame only, or batch after batch is of one clip.
         """
         check(variant, clip)
-        same_MN, _ = pair_kinds(clip)
+        same_MN, other_MN = pair_kinds(clip)
+        self._alike = 0 if other_MN.any() else self._alike + 1
+        if self._alike == PATIENCE:
+            raise one_clip()
         logit_MN = self.adversary(variant.flatten(0, 1), every_row(variant.detach()).flatten(0, 1))
         return mean_where(entropy_cost(logit_MN), same_MN)
 
@@ -94,3 +101,13 @@ def check(variant: Tensor, clip: Tensor) -> None:
             where="losses (scene_discriminator)",
             hint="choose a sampler with several frames of a clip in a tuple",
         )
+
+
+def one_clip() -> ConfigError:
+    """The error of a dataset without pairs of different clips."""
+    return ConfigError(
+        f"{PATIENCE} batches in a row were of one clip alone: the scene discriminator learns from frames of different "
+        "clips",
+        where="losses (scene_discriminator)",
+        hint="give the dataset more clips, which may be parts of one recording; or drop this loss",
+    )

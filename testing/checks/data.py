@@ -63,7 +63,8 @@ def labels(subject: Subject) -> None:
     for name in subject.writes:
         for clip, indices in looked_at(dataset):
             got = dataset.labels(name, clip, indices)
-            dtype = np.uint8 if name in IMAGES else np.float32
+            whole = np.int64 if subject.field(name).unit == "index" else np.float32
+            dtype = np.uint8 if name in IMAGES else whole
             demand(got.dtype == dtype, f"{name} is {got.dtype}, not {np.dtype(dtype)}")
             wanted = label_shape(subject, name, dataset)
             lengths = (1, len(indices)) if name == "background" else (len(indices),)

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ...core.geometry import crop, paste, pixel_centres
-from ..claims import Check, demand
+from ..claims import Check, SkippedError, demand
 from ..inputs import HARD, harden
 from ..subject import FACTS, Subject, learns
 
@@ -57,6 +57,8 @@ def pastes_back(subject: Subject) -> None:
 
 def keeps_range(subject: Subject) -> None:
     """A corrupted crop has the crop's shape and stays in [0, 1]."""
+    if "crop_corrupted" not in subject.writes:
+        raise SkippedError("it writes no corrupted crop")
     for case in ("ordinary crops", "zeros", "ones"):
         fields = harden(subject.inputs(), case)
         for seed in range(DRAWS):
@@ -80,6 +82,8 @@ def widths(subject: Subject) -> None:
 
 def decoded(subject: Subject) -> None:
     """Crops have the crop's size, one for each latent, and masks lie in [0, 1]."""
+    if "crop_decoded" not in subject.writes:
+        raise SkippedError("it writes no crops")
     part, fields = subject.build(), subject.inputs()
     with torch.no_grad():
         out = subject.call(part, fields)
@@ -121,7 +125,7 @@ def groups(subject: Subject) -> dict[str, Tensor]:
 def changed(fields: Mapping[str, Any], where: Any) -> dict[str, Any]:
     """Other latents at some places."""
     out = dict(fields)
-    for name in {"variant", "invariant"} & set(fields):
+    for name in {"variant", "invariant", "tokens"} & set(fields):
         out[name] = fields[name].clone()
         out[name][where] += 10
     return out
@@ -129,7 +133,7 @@ def changed(fields: Mapping[str, Any], where: Any) -> dict[str, Any]:
 
 def decodes(out: Mapping[str, Tensor]) -> list[str]:
     """Latents that the decoder is handed."""
-    return [name for name in ("decode_variant", "decode_invariant") if name in out]
+    return [name for name in ("decode_variant", "decode_invariant", "memory") if name in out]
 
 
 def others(b: int) -> Tensor:

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from poserep.core.camera import Camera, Distortion, distort
+from poserep.core.camera import Camera, Distortion, distort, horizon
 from poserep.core.errors import DataError
 
 LENS: Distortion = (-0.2, 0.08, 0.001, -0.002, 0.01)
@@ -139,3 +139,51 @@ def test_looking_along_up_or_nowhere_is_refused(target: tuple[int, int, int]) ->
 def test_a_calibration_cannot_be_changed_in_place(camera: Camera) -> None:
     with pytest.raises(ValueError, match="read-only"):
         camera.rotation_33[0, 0] = 2
+
+
+def test_the_horizon_of_a_level_camera_is_its_middle_row(camera: Camera) -> None:
+    ends = horizon(camera.rotation_33, camera.intrinsics_33, camera.size_WH)
+
+    np.testing.assert_allclose(ends, [(-1, 0), (1, 0)], atol=1e-9)
+
+
+def test_looking_down_raises_the_horizon_by_the_tangent() -> None:
+    # one metre down over two metres: 500 px * 1 / 2 = 250 px above the middle of 1000 rows, half of their half
+    camera = Camera.look_at((0, -2000, 1000), (0, 0, 0), focal_px=500, size_WH=(800, 1000))
+
+    np.testing.assert_allclose(
+        horizon(camera.rotation_33, camera.intrinsics_33, camera.size_WH) or (), [(-1, -0.5), (1, -0.5)], atol=1e-9
+    )
+
+
+def test_a_camera_on_its_side_has_an_upright_horizon() -> None:
+    camera = Camera.look_at((0, -1000, 0), (0, 0, 0), focal_px=500, size_WH=(201, 101), up=(1, 0, 0))
+
+    np.testing.assert_allclose(
+        horizon(camera.rotation_33, camera.intrinsics_33, camera.size_WH) or (), [(0, -1), (0, 1)], atol=1e-9
+    )
+
+
+@few
+@given(around=st.floats(-3, 3), height_mm=st.floats(-100, 100), lean=st.floats(-0.3, 0.3), aside=st.floats(-0.2, 0.2))
+def test_distant_points_at_the_cameras_height_lie_on_the_horizon(
+    around: float, height_mm: float, lean: float, aside: float
+) -> None:
+    eye = np.array([1000 * np.cos(around), 1000 * np.sin(around), height_mm])
+    camera = Camera.look_at(eye, (0, 0, 0), 300, (200, 120), up=(lean, lean, 1))
+    ends = horizon(camera.rotation_33, camera.intrinsics_33, camera.size_WH)
+    far_3 = eye - 1e9 * np.array([np.cos(around + aside), np.sin(around + aside), 0])
+    x, y = camera.to_frame(camera.project(far_3))
+
+    assert ends is not None
+    assert np.abs(ends).max(axis=1) == pytest.approx([1, 1])
+    (x0, y0), (x1, y1) = ends
+    assert (x1 - x0) * (y - y0) == pytest.approx((y1 - y0) * (x - x0), abs=1e-5)
+
+
+def test_a_camera_that_looks_down_steeply_sees_no_horizon() -> None:
+    steep = Camera.look_at((0, -100, 1000), (0, 0, 0), focal_px=500, size_WH=(200, 200))
+    assert horizon(steep.rotation_33, steep.intrinsics_33, steep.size_WH) is None
+
+    straight_33 = np.array([[1.0, 0, 0], [0, -1, 0], [0, 0, -1]])  # down along -z: the horizon is nowhere
+    assert horizon(straight_33, steep.intrinsics_33, steep.size_WH) is None

@@ -26,7 +26,7 @@ def test_the_vocabulary_cannot_be_changed() -> None:
 def test_outside_fields_need_a_prefix() -> None:
     assert known("frame")
     assert known("mypackage:depth")
-    assert not known("depth")
+    assert not known("disparity")
 
 
 def test_shapes_that_fit_pass() -> None:

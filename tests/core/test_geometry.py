@@ -18,11 +18,15 @@ from poserep.core.geometry import (
     box_of_points,
     box_to_pixels,
     composite,
+    composite_layers,
     crop,
+    from_box,
     inverse_box,
+    layer_weights,
     paste,
     pixel_centres,
     soft_window,
+    to_box,
 )
 
 PERSON = torch.tensor([[0.55, 0.63, 0.11, -0.07]], dtype=torch.float64)
@@ -338,3 +342,107 @@ def test_boxes_and_cameras_agree_about_pixels() -> None:
     corners = box_corners(PERSON[0]).reshape(2, 2).numpy()
     torch.testing.assert_close(pixels, torch.from_numpy(camera.from_frame(corners)))
     assert box_to_pixels(FULL_FRAME[0], (48, 64)).tolist() == [-0.5, -0.5, 63.5, 47.5]
+
+
+# ---------------------------------------------------------------- several subjects
+
+
+def layers(masks: list[float], depths: list[float]) -> Tensor:
+    """Weights of subjects that each fill the only pixel, (S,)."""
+    mask = torch.tensor(masks, dtype=torch.float64)[:, None, None, None]
+    return layer_weights(mask, torch.tensor(depths, dtype=torch.float64)).flatten()
+
+
+def test_an_opaque_subject_alone_weighs_one_less_the_square_of_e() -> None:
+    # T = exp(-1), T_bg = exp(-2); (1 - exp(-2)) exp(-1) / (1e-4 + exp(-1)) = 0.86466 * 0.99973
+    assert float(layers([1.0], [3.0])) == pytest.approx(0.8644, abs=5e-5)
+
+
+def test_of_two_opaque_subjects_the_nearer_is_seen() -> None:
+    # far apart erf is 1 or -1: T = exp(-1) in front and exp(-3) behind, T_bg = exp(-4) = 0.0183
+    # shares 0.3679 and 0.0498 of 0.4177 + 1e-4, times 0.9817
+    torch.testing.assert_close(
+        layers([1.0, 1.0], [0.0, 9.0]), torch.tensor([0.86446, 0.11700]).double(), atol=1e-5, rtol=0
+    )
+
+
+def test_subjects_at_one_depth_share_what_is_covered() -> None:
+    # masks 1 and 1/2, T = exp(-1.5) for both, T_bg = exp(-3) = 0.0498: shares 2/3 and 1/3 of 0.9502
+    torch.testing.assert_close(
+        layers([1.0, 0.5], [2.0, 2.0]), torch.tensor([0.6333, 0.3167]).double(), atol=2e-4, rtol=0
+    )
+
+
+def subjects() -> st.SearchStrategy[tuple[Tensor, Tensor]]:
+    numbers = st.integers(1, 4).flatmap(
+        lambda count: st.tuples(
+            st.lists(st.floats(0, 1), min_size=count, max_size=count),
+            st.lists(st.floats(-3, 3), min_size=count, max_size=count),
+        )
+    )
+    return numbers.map(
+        lambda pair: (torch.tensor(pair[0]).double()[:, None, None, None], torch.tensor(pair[1]).double())
+    )
+
+
+@few
+@given(subjects())
+def test_weights_and_the_background_add_up_to_one(pair: tuple[Tensor, Tensor]) -> None:
+    mask, depth = pair
+    weight = layer_weights(mask, depth)
+    assert bool((weight >= 0).all())
+    share = [
+        float(mask[k]) * math.exp(-sum(float(mask[i]) * (math.erf(depth[k] - depth[i]) + 1) for i in range(len(depth))))
+        for k in range(len(depth))
+    ]
+    background = math.exp(-2 * float(mask.sum()))
+    missing = (1 - background) * 1e-4 / (1e-4 + sum(share))
+    assert float(weight.sum()) + background == pytest.approx(1 - missing, abs=1e-9)
+    assert missing <= 1e-4 / (1e-4 + sum(share)) + 1e-12
+
+
+@few
+@given(subjects(), st.floats(-5, 5), st.randoms())
+def test_neither_the_order_of_subjects_nor_the_cameras_distance_matters(
+    pair: tuple[Tensor, Tensor], shift: float, random: object
+) -> None:
+    mask, depth = pair
+    order = list(range(len(depth)))
+    random.shuffle(order)
+    weight = layer_weights(mask, depth)
+    torch.testing.assert_close(layer_weights(mask[order], depth[order]), weight[order])
+    torch.testing.assert_close(layer_weights(mask, depth + shift), weight, atol=1e-6, rtol=0)
+
+
+def test_an_empty_subject_changes_nothing() -> None:
+    alone, both = layers([0.7], [0.0]), layers([0.7, 0.0], [0.0, -2.0])
+    torch.testing.assert_close(both, torch.cat((alone, alone.new_zeros(1))))
+
+
+def test_the_gradient_of_the_weights_is_that_of_finite_differences() -> None:
+    mask = (0.1 + 0.8 * noise(2, 3, 1, 2, 2)).requires_grad_()
+    depth = noise(2, 3, seed=1).requires_grad_()
+    assert torch.autograd.gradcheck(layer_weights, (mask, depth))
+    rgb, background = noise(2, 3, 3, 2, 2).requires_grad_(), noise(2, 3, 2, 2, seed=2)
+    assert torch.autograd.gradcheck(composite_layers, (mask.detach() / 3, rgb, background))
+
+
+def test_layers_without_weight_leave_the_background() -> None:
+    background = noise(2, 3, 4, 4)
+    weight, rgb = torch.zeros(2, 2, 1, 4, 4).double(), noise(2, 2, 3, 4, 4)
+    assert torch.equal(composite_layers(weight, rgb, background), background)
+    weight[:, 1] = 1
+    torch.testing.assert_close(composite_layers(weight, rgb, background), rgb[:, 1])
+
+
+def test_masks_without_a_depth_each_are_refused() -> None:
+    with pytest.raises(ShapeError, match=r"\(4, 2, 1, 8, 8\) need depths of the shape \(4, 2\), got \(4, 3\)"):
+        layer_weights(torch.zeros(4, 2, 1, 8, 8), torch.zeros(4, 3))
+
+
+def test_a_point_on_the_side_of_a_box_is_at_one_in_it_and_comes_back() -> None:
+    points = torch.tensor([[[0.11 + 0.55, -0.07], [0.11, -0.07 - 0.63], [0.5, 0.5]]], dtype=torch.float64)
+    inside = to_box(points, PERSON)
+    torch.testing.assert_close(inside[0, :2], torch.tensor([[1.0, 0.0], [0.0, -1.0]], dtype=torch.float64))
+    torch.testing.assert_close(from_box(inside, PERSON), points)
+    assert torch.autograd.gradcheck(to_box, (points.requires_grad_(), PERSON.clone().requires_grad_()))

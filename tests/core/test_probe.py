@@ -1,3 +1,4 @@
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,16 @@ from poserep.core.config import Probe
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Clip, Draw
 from poserep.core.pipeline import Pipeline
-from poserep.core.probe import Standard, build_head, collect, every_kth, fit_regressor, frame_errors, frames_of
+from poserep.core.probe import (
+    Standard,
+    build_head,
+    collect,
+    every_kth,
+    fit_regressor,
+    frame_errors,
+    frame_errors_2d,
+    frames_of,
+)
 from poserep.tests.fakes.toy import toy
 
 
@@ -109,3 +119,53 @@ def test_the_truth_has_no_error() -> None:
     assert all(values.shape == pose.shape[:1] and values.max() < 1e-4 for values in same.values())
     assert doubled["N-MPJPE"].max() < 1e-5
     assert doubled["MPJPE"].mean() > 1
+
+
+def test_what_is_not_known_does_not_count_in_mean_and_deviation() -> None:
+    x = torch.tensor([[1.0, 5.0], [3.0, float("nan")], [5.0, float("nan")]])
+    standard = Standard.of(x)
+    assert standard.mean.tolist() == [3.0, 5.0]
+    assert standard.std.tolist() == [2.0, 1.0]
+    assert Standard.of(torch.full((2, 1), torch.nan)).mean.tolist() == [0.0]
+
+
+def test_a_regressor_learns_from_what_is_known_alone() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(200, 4)
+    pose = (x @ torch.randn(4, 4)).unflatten(1, (2, 2))
+    holed = pose.clone()
+    holed[::3, 1] = float("nan")
+    options = Probe(steps=300, learning_rate=0.05, batch=64)
+    regressor = fit_regressor(nn.Linear(4, 4), x, holed, options, seed=0)
+    assert (regressor(x) - pose).norm(dim=-1).mean() < 0.05
+
+
+def test_a_feature_that_is_not_known_counts_as_the_mean() -> None:
+    x, pose = torch.randn(20, 4), torch.randn(20, 2, 3)
+    regressor = fit_regressor(nn.Linear(4, 6), x, pose, Probe(steps=3), 0)
+    holed, filled = x[:1].clone(), x[:1].clone()
+    holed[0, 2], filled[0, 2] = float("nan"), x[:, 2].mean()
+    torch.testing.assert_close(regressor(holed), regressor(filled))
+
+
+def test_a_constant_rate_does_not_fall() -> None:
+    x, pose, start = torch.randn(20, 4), torch.randn(20, 2, 3), nn.Linear(4, 6)
+
+    def moved(steps: int, schedule: str) -> torch.Tensor:
+        head = copy.deepcopy(start)
+        fit_regressor(head, x, pose, Probe(steps=steps, schedule=schedule), 0)
+        return head.weight - start.weight
+
+    assert torch.equal(moved(1, "linear"), moved(1, "constant"))  # the first step has the full rate
+    assert moved(2, "linear").norm() < moved(2, "constant").norm()
+
+
+def test_2d_errors_are_per_cent_of_the_longer_side() -> None:
+    truth = torch.zeros(1, 3, 2)
+    truth[0, 2] = float("nan")
+    found = torch.tensor([[[0.2, 0.0], [0.0, 0.4], [0.0, 0.0]]])
+    errors = frame_errors_2d(found, truth, (50, 100))  # 10 of 100 pixels to the right; 10 of 50 down
+    assert errors["2D distance"].tolist() == pytest.approx([10.0])
+    assert errors["2D MSE"].tolist() == pytest.approx([1.0])
+    twice = frame_errors_2d(found, truth, (100, 200))
+    assert all(torch.equal(twice[name], value) for name, value in errors.items())

@@ -9,7 +9,7 @@ import pytest
 
 from poserep.core.errors import DataError, PluginError
 from poserep.core.fields import FIELDS
-from poserep.core.manifest import Entry
+from poserep.core.outside.manifest import Entry
 from poserep.core.recipe import shipped
 from poserep.core.registry import Registry
 from poserep.tests.fakes.outside import install, plugin
@@ -105,13 +105,13 @@ def test_another_api_level_is_refused(path: Path) -> None:
     assert error.hint == "install a version of outside_future made for this poserep"
 
 
-@pytest.mark.parametrize("reads", ["('depth',)", "('depth?',)", "lambda options: ('depth',)"])
+@pytest.mark.parametrize("reads", ["('normals',)", "('normals?',)", "lambda options: ('normals',)"])
 def test_a_field_outside_of_the_vocabulary_is_refused(path: Path, reads: str) -> None:
     name = f"outside_field_{len(reads)}"
     install(path, name, manifest(name), own=plugin("loss", "own", f"reads={reads}"))
     error = cause(Registry())
     assert re.fullmatch(
-        r"loss\.own declares the field 'depth\??', which is not in the vocabulary",
+        r"loss\.own declares the field 'normals\??', which is not in the vocabulary",
         error.what,
     )
     own = f'describe your own in registry.toml: [field."{name}:name"]'
@@ -253,23 +253,23 @@ def test_an_expected_error_of_an_outside_part_stays_what_it_is(path: Path) -> No
 
 # ---------------------------------------------------------------- fields and recipes
 
-DEPTH = '[field."{0}:depth"]\naxes = "B T"\nunit = "mm"\nmeaning = "distance"\n'
+DEPTH = '[field."{0}:normals"]\naxes = "B T"\nunit = "mm"\nmeaning = "distance"\n'
 
 
 def test_a_field_that_the_package_describes_may_be_declared(path: Path) -> None:
-    source = plugin("loss", "own", "reads=('outside_depth:depth', 'outside_depth:depth?')")
-    install(path, "outside_depth", manifest("outside_depth") + DEPTH.format("outside_depth"), own=source)
+    source = plugin("loss", "own", "reads=('outside_normals:normals', 'outside_normals:normals?')")
+    install(path, "outside_normals", manifest("outside_normals") + DEPTH.format("outside_normals"), own=source)
     registry = Registry()
     assert registry.get("loss", "own")
-    assert registry.fields["outside_depth:depth"].axes == "B T"
-    assert set(registry.fields) == {*FIELDS, "outside_depth:depth"}
+    assert registry.fields["outside_normals:normals"].axes == "B T"
+    assert set(registry.fields) == {*FIELDS, "outside_normals:normals"}
 
 
 def test_another_packages_field_may_be_read_once_it_is_described(path: Path) -> None:
     install(
-        path, "outside_reader", manifest("outside_reader"), own=plugin("loss", "own", "reads=('outside_deep:depth',)")
+        path, "outside_reader", manifest("outside_reader"), own=plugin("loss", "own", "reads=('outside_deep:normals',)")
     )
-    assert "declares the field 'outside_deep:depth', which is not in the vocabulary" in cause(Registry()).what
+    assert "declares the field 'outside_deep:normals', which is not in the vocabulary" in cause(Registry()).what
     install(path, "outside_deep", DEPTH.format("outside_deep"))
     assert Registry().get("loss", "own")
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from poserep.core.errors import ShapeError
-from poserep.core.select import select
+from poserep.core.select import boxes_of, select
 
 
 def test_rows_are_taken_from_their_own_tuple_in_the_order_asked_for() -> None:
@@ -24,3 +24,9 @@ def test_gradient_is_added_where_a_frame_is_taken_twice() -> None:
 def test_targets_of_another_number_of_tuples_are_refused() -> None:
     with pytest.raises(ShapeError, match="B is 3 here, but 2 in frames"):
         select(torch.zeros(2, 4, 5), torch.zeros(3, 1, dtype=torch.int64))
+
+
+def test_boxes_of_a_frame_lie_together_frame_by_frame() -> None:
+    target = torch.tensor([[2, 0], [1, 1]])
+    assert boxes_of(target, 2).tolist() == [[4, 5, 0, 1], [2, 3, 2, 3]]
+    assert torch.equal(boxes_of(target, 1), target)

@@ -87,3 +87,14 @@ def test_an_image_cut_short_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="the image cannot be read: image file is truncated"):
         read_image(path, (8, 8))
+
+
+def test_a_header_that_claims_billions_of_pixels_is_a_broken_image(tmp_path: Path) -> None:
+    path = tmp_path / "a.bmp"
+    Image.new("RGB", (8, 8)).save(path)
+    content = bytearray(path.read_bytes())
+    content[18:26] = b"\xff\xff\x0f\x00" * 2  # width and height
+    path.write_bytes(content)
+    for ask in (image_size, lambda broken: read_image(broken, (8, 8))):
+        with pytest.raises(DataError, match="cannot be read"):
+            ask(path)

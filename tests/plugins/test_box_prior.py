@@ -7,8 +7,8 @@ from poserep.core.interfaces import Context
 from poserep.plugins.losses.box_prior import BoxPrior, BoxPriorOptions
 
 
-def prior(box: torch.Tensor, **options: object) -> torch.Tensor:
-    return BoxPrior(BoxPriorOptions(**options), Context(crop_size=8))(box=box)
+def prior(box: torch.Tensor, subjects: int = 1, **options: object) -> torch.Tensor:
+    return BoxPrior(BoxPriorOptions(**options), Context(crop_size=8, facts={"subjects": subjects}))(box=box)
 
 
 def test_a_mean_on_target_costs_nothing_whatever_the_single_boxes() -> None:
@@ -41,3 +41,22 @@ def test_other_shapes_and_sizes_beyond_the_frame_are_refused() -> None:
         prior(torch.zeros(2, 4))
     with pytest.raises(ValidationError):
         BoxPriorOptions(size=(0.5, 1.5))
+
+
+def test_each_of_several_subjects_has_the_size_and_all_have_the_centre() -> None:
+    # one frame, a large box on the left and a small one on the right: their mean is on target, they are not
+    box = torch.tensor([[[0.8, 0.5, -0.4, 0.0], [0.2, 0.5, 0.4, 0.0]]])
+    assert float(prior(box)) == pytest.approx(0)
+    assert float(prior(box, subjects=2)) == pytest.approx((0.09 + 0 + 0.09 + 0) / 4)
+    # in another frame they are the other way round: each subject's mean is on target
+    assert float(prior(torch.cat((box, box.flip(1))), subjects=2)) == pytest.approx(0, abs=1e-7)
+    aside = box + torch.tensor([0.0, 0.0, 0.2, 0.0])
+    assert float(prior(aside, subjects=2) - prior(aside, subjects=2, centre=False)) == pytest.approx(0.02)
+
+
+def test_the_order_of_subjects_does_not_matter_and_the_gradient_is_right() -> None:
+    torch.manual_seed(0)
+    box = torch.rand(2, 6, 4, dtype=torch.float64, requires_grad=True)
+    turned = box.unflatten(1, (3, 2)).flip(2).flatten(1, 2)
+    assert torch.allclose(prior(box, subjects=2), prior(turned, subjects=2))
+    assert torch.autograd.gradcheck(lambda x: prior(x, subjects=2), box)

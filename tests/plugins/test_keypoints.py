@@ -144,6 +144,52 @@ def test_of_several_people_the_surest_counts(tmp_path: Path) -> None:
     assert nose_x(read(tmp_path, json.dumps(rows))[0][1]) == pytest.approx(3, abs=1e-4)
 
 
+def test_crowds_are_no_ones_joints(tmp_path: Path) -> None:
+    crowd = {"image_id": 10, "keypoints": [0] * 51, "iscrowd": 1, "score": 1.0, "segmentation": {"counts": [1]}}
+    (pose_NJ2,) = read(tmp_path, dataset_json(["000.png"], [{"image_id": 10, "keypoints": person(4)}, crowd]))
+    assert nose_x(pose_NJ2[0]) == pytest.approx(4, abs=1e-4)
+    told = error_of(tmp_path, dataset_json(["000.png"], [crowd]))
+    assert told.startswith("no joint is known")
+
+
+def test_of_people_who_are_marked_alike_the_larger_counts(tmp_path: Path) -> None:
+    rows = [{"image_id": 10, "keypoints": person(shift, 2), "area": area} for shift, area in ((3, 9e3), (4, 2e2))]
+    assert nose_x(read(tmp_path, dataset_json(["000.png"], rows))[0][0]) == pytest.approx(3, abs=1e-4)
+    rows[0]["keypoints"] = person(3, 2, left_wrist=0)  # fewer joints marked
+    assert nose_x(read(tmp_path, dataset_json(["000.png"], rows))[0][0]) == pytest.approx(4, abs=1e-4)
+
+
+def test_hidden_joints_are_known_and_unmarked_ones_are_not(tmp_path: Path) -> None:
+    keypoints = person(0, 2, left_knee=1, left_wrist=0)
+    at = 3 * COCO_17.index("left_wrist")
+    keypoints[at : at + 2] = [0, 0]  # as COCO has it
+    (pose_NJ2,) = read(tmp_path, dataset_json(["000.png"], [{"image_id": 10, "keypoints": keypoints}]))
+    missing = np.isnan(pose_NJ2[0]).any(axis=-1)
+    assert [HUMAN36M_17.joints[joint] for joint in np.flatnonzero(missing)] == ["left_wrist"]
+
+
+@pytest.mark.parametrize(("told", "asked"), [("a1", "a1"), ("10", 10), (10, "10"), (10, 10)])
+def test_ids_of_images_may_be_text(tmp_path: Path, told: str | int, asked: str | int) -> None:
+    text = dataset_json(["000.png", "001.png"], [{"image_id": asked, "keypoints": person(7)}])
+    data = json.loads(text)
+    data["images"][0]["id"] = told
+    (pose_NJ2,) = read(tmp_path, json.dumps(data))
+    assert nose_x(pose_NJ2[0]) == pytest.approx(7, abs=1e-4)
+    assert np.isnan(pose_NJ2[1:]).all()
+    data["images"][1]["id"] = str(told)
+    assert "several of its images have the same id" in error_of(tmp_path, json.dumps(data))
+
+
+def test_pictures_and_people_without_annotations_are_not_known(tmp_path: Path) -> None:
+    rows: list[dict[str, Any]] = [
+        {"image_id": 10, "keypoints": person(2, 2), "num_keypoints": 17, "bbox": [0, 0, 9, 9]},
+        {"image_id": 11, "keypoints": [0] * 51, "num_keypoints": 0},  # somebody far away, whom nobody marked
+        {"image_id": 11, "bbox": [0, 0, 5, 5]},  # of another kind
+    ]
+    (pose_NJ2,) = read(tmp_path, dataset_json(["000.png", "001.png", "002.png"], rows))
+    assert np.isfinite(pose_NJ2).all(axis=(1, 2)).tolist() == [True, False, False]
+
+
 def test_one_file_may_be_for_all_clips_and_each_may_have_its_own(tmp_path: Path) -> None:
     clips = [clip(name="walk"), clip(name="run")]
     rows = [{"image_id": "run/001.png", "keypoints": person(5)}, {"image_id": "walk/001.png", "keypoints": person(6)}]

@@ -164,6 +164,17 @@ def test_nsd_trains_on_calibrated_videos(footage: Path) -> None:
     assert len(found) == 4
 
 
+def test_nsd_video_trains_on_true_and_virtual_cameras(footage: Path) -> None:
+    sets = [text for text in TINY if not text.startswith(("dataset.", "sampler.", "encoder.variant", "probe."))]
+    sets += ["encoder.variant=9", "background.require_motion=false"]
+    sets += [f"dataset.path={footage}", f"dataset.calibration={footage / 'a.qca.txt'}", "dataset.height=32"]
+    composition = compose("nsd-video", REGISTRY, sets=sets)
+
+    cameras = {clip.camera for clip in open_source(composition).dataset.clips}
+    assert {"left", "left rolled -30", "left mirrored", "left mirrored rolled 30"} < cameras
+    assert len(terms(composition, "reconstruction")) == 4
+
+
 DATA = Path(os.environ.get("POSEREP_DATA", Path(__file__).parents[3] / "shared/data")) / "video/pose2sim_single"
 
 

@@ -61,3 +61,14 @@ def test_more_frames_than_a_tuple_has_are_refused() -> None:
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ShapeError, match="B is 2 here, but 3"):
         own()(variant=torch.rand(2, 4, 5), invariant=torch.rand(3, 4, 5))
+
+
+def test_of_several_subjects_all_boxes_of_the_chosen_frames_are_decoded() -> None:
+    torch.manual_seed(0)
+    stage = exchange.build(exchange.NoneOptions(redraw=2), Context(crop_size=8, facts={"subjects": 3}))
+    variant = torch.arange(12.0).expand(5, 12)[..., None]  # four frames of three
+    out = stage(variant=variant)
+    assert out["target"].shape == (5, 2)
+    wanted = (out["target"][..., None] * 3 + torch.arange(3)).flatten(1)
+    assert torch.equal(out["decode_variant"][..., 0], wanted.float())
+    assert torch.equal(stage.eval()(variant=variant)["decode_variant"], variant)

@@ -71,3 +71,8 @@ def test_a_tuple_of_one_frame_is_refused() -> None:
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ShapeError, match="T is 3 here, but 4"):
         stage()(variant=torch.zeros(2, 4, 3), invariant=torch.zeros(2, 3, 3))
+
+
+def test_several_subjects_are_refused_because_none_is_known_again() -> None:
+    with pytest.raises(ConfigError, match="made for one subject in a frame, but the detector finds 2"):
+        build(PermuteInvariantOptions(), Context(crop_size=8, facts={"subjects": 2}))

@@ -104,6 +104,19 @@ def test_gradient_is_right() -> None:
     assert torch.autograd.gradcheck(lambda v: loss(variant=v, **labels), variant)
 
 
+def test_what_it_predicts_is_what_it_compares_with_the_labels() -> None:
+    part, variant, box = pose2d().eval(), torch.randn(2, 4, 6), torch.full((2, 4, 4), 0.5)
+    found = part.predict(variant=variant, box=box)
+    assert list(found) == ["pose_2d_predicted"]
+    labels = found["pose_2d_predicted"] * 0.5  # of a box with half sides of 0.5
+    loss = part(variant=variant, pose_2d=labels, box=box)
+    root = found["pose_2d_predicted"][:, :, :1]  # labels are moved to their root, so every joint is as far off as it
+    assert loss.item() == pytest.approx(root.square().sum(dim=-1).mean().item(), rel=1e-4)
+    torch.testing.assert_close(part.predict(variant=variant[1:])["pose_2d_predicted"], found["pose_2d_predicted"][1:])
+    with pytest.raises(ShapeError, match="variant: expected"):
+        part.predict(variant=variant[0])
+
+
 def test_other_shapes_are_refused() -> None:
     with pytest.raises(ShapeError, match="pose_2d: expected"):
         pose2d()(variant=torch.zeros(1, 2, 6), pose_2d=torch.zeros(1, 2, 3, 3), box=torch.zeros(1, 2, 4))

@@ -12,7 +12,7 @@ from poserep.core.errors import ConfigError, ShapeError
 from poserep.core.interfaces import Context, Roles
 from poserep.plugins.datasets.studio.dataset import Studio, StudioOptions
 from poserep.plugins.exchanges.rotate_view import ROLES, RotateViewOptions, build
-from poserep.plugins.exchanges.rotate_view_net import RotateView, relative_rotation, turn_points
+from poserep.plugins.exchanges.rotate_view_net import RotateView, match_crops, relative_rotation, turn_points
 from poserep.plugins.samplers import two_view_two_time
 from poserep.testing.inputs import rotations
 
@@ -198,3 +198,116 @@ def test_other_shapes_are_refused() -> None:
     latents = labelled(2)
     with pytest.raises(ShapeError, match=r"rotation: expected \(B, T, 3, 3\)"):
         stage(3)(variant=latents, invariant=latents, rotation=torch.zeros(2, 4, 9), roles=Roles(ROLES))
+
+
+# ---------------------------------------------------------------- several subjects
+
+
+def looks(*angles: float) -> Tensor:
+    """Looks of subjects that differ by the angle, in quarters of a circle, (S, 2)."""
+    turn = torch.tensor(angles) * math.pi / 2
+    return torch.stack((turn.cos(), turn.sin()), dim=1)
+
+
+def two_people(tuples: int = 40) -> dict[str, Tensor]:
+    """Two subjects whose boxes come in another order in the second view; their latents tell who they are.
+
+    The time-variant latent is (who, frame, 0), the time-invariant one the look of who.
+    """
+    who_8 = torch.tensor([0, 1, 1, 0, 0, 1, 1, 0])
+    frame_8 = torch.arange(4).repeat_interleave(2)
+    variant = torch.stack((who_8, frame_8, torch.zeros(8)), dim=1).float().expand(tuples, 8, 3)
+    return {
+        "variant": variant,
+        "invariant": looks(0, 1)[who_8].expand(tuples, 8, 2),
+        "rotation": torch.eye(3).expand(tuples, 4, 3, 3),
+        "depth": torch.zeros(tuples, 8),
+    }
+
+
+def test_shares_of_subjects_at_a_right_angle_are_those_computed_by_hand() -> None:
+    # cosines 1 and 0: exp(10) / (exp(10) + 1) = 0.9999546, and with sharpness 2: 0.8808
+    shares = match_crops(looks(0, 1), looks(1, 0), 10.0, hard=False)
+    torch.testing.assert_close(shares, torch.tensor([[0.0000454, 0.9999546], [0.9999546, 0.0000454]]))
+    assert float(match_crops(looks(0, 1), looks(1, 0), 2.0, hard=False)[0, 1]) == pytest.approx(0.8808, abs=1e-4)
+    assert match_crops(looks(0, 1), looks(1, 0), 2.0, hard=True).tolist() == [[0, 1], [1, 0]]
+
+
+@given(seeds)
+def test_neither_order_nor_length_of_looks_changes_who_is_who(seed: int) -> None:
+    torch.manual_seed(seed)
+    here, there = torch.randn(3, 20), torch.randn(3, 20)
+    shares = match_crops(here, there, 10.0, hard=False)
+    torch.testing.assert_close(shares.sum(dim=-1), torch.ones(3))
+    order = torch.randperm(3)
+    torch.testing.assert_close(match_crops(here, there[order], 10.0, hard=False), shares[:, order])
+    torch.testing.assert_close(match_crops(here[order] * 7, there, 10.0, hard=False), shares[order])
+
+
+def test_only_the_first_sixteen_numbers_count() -> None:
+    torch.manual_seed(0)
+    here, there = torch.randn(2, 20), torch.randn(2, 20)
+    other = torch.cat((there[:, :16], torch.randn(2, 4)), dim=1)
+    assert torch.equal(match_crops(here, there, 10.0, hard=False), match_crops(here, other, 10.0, hard=False))
+
+
+def test_the_gradient_of_the_shares_is_that_of_finite_differences() -> None:
+    torch.manual_seed(0)
+    here, there = (torch.randn(2, 3, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+
+    def shares(a: Tensor, b: Tensor) -> Tensor:
+        return match_crops(a, b, 2.0, hard=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Tensor, "float", lambda x: x)  # the looks are compared in single precision
+        assert torch.autograd.gradcheck(shares, (here, there))
+
+
+def test_each_box_shows_the_crop_of_the_same_person_in_the_other_view() -> None:
+    torch.manual_seed(0)
+    given = two_people()
+    out = stage(3, other_view=1.0, sharpness=50.0)(**given, roles=Roles(ROLES))
+    assert out["mix"].shape == (40, 4, 2, 2)
+    assert torch.equal(out["decode_variant"][0, :, 1], torch.tensor([1.0, 1, 0, 0, 3, 3, 2, 2]))  # from the other view
+    decoded = out["decode_variant"][..., :1].unflatten(1, (4, 2))
+    shown = (out["mix"][..., None] * decoded[:, :, None]).sum(dim=3).flatten(1, 2)
+    torch.testing.assert_close(shown, given["variant"][..., :1], atol=1e-5, rtol=0)
+
+
+def test_looks_of_several_subjects_come_from_where_their_pose_comes_from() -> None:
+    torch.manual_seed(0)
+    given = two_people()
+    given["invariant"] = given["variant"]
+    out = stage(3)(**given, roles=Roles(ROLES))
+    assert torch.equal(out["decode_invariant"], out["decode_variant"])
+    own = out["decode_variant"][:, ::2, 1] == torch.arange(4)
+    assert 0.3 < float(own.float().mean()) < 0.7
+    assert torch.equal(out["mix"][own], torch.eye(2).expand(int(own.sum()), 2, 2))
+
+
+def test_evaluation_keeps_each_box_and_matches_one_to_one() -> None:
+    given = two_people(2)
+    one = stage(3).eval()
+    out = one(**given, roles=Roles(("frame",)))
+    assert torch.equal(out["decode_variant"], given["variant"])
+    assert torch.equal(out["target"], torch.arange(4).expand(2, 4))
+    assert torch.equal(out["mix"], torch.eye(2).expand(2, 4, 2, 2))
+    assert one.matches(looks(0, 1), looks(1, 0.4)).tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("redraw", [1, 3])
+def test_fewer_frames_of_several_subjects_are_redrawn_with_all_their_boxes(redraw: int) -> None:
+    torch.manual_seed(0)
+    out = stage(3, redraw=redraw)(**two_people(), roles=Roles(ROLES))
+    assert out["target"].shape == (40, redraw)
+    assert out["decode_variant"].shape == (40, 2 * redraw, 3)
+    assert out["mix"].shape == (40, redraw, 2, 2)
+
+
+def test_several_subjects_without_a_depth_are_refused() -> None:
+    given = two_people()
+    del given["depth"]
+    with pytest.raises(ShapeError, match="T is 4 here, but 8 in variant"):
+        stage(3)(**given, roles=Roles(ROLES))
+    with pytest.raises(ShapeError, match="equally many subjects"):
+        match_crops(looks(0, 1), looks(0, 1, 2), 10.0, hard=True)

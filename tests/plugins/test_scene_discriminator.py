@@ -19,6 +19,7 @@ from poserep.core.registry import Registry
 from poserep.core.run import Run
 from poserep.plugins.losses.scene_discriminator import SceneDiscriminatorOptions, build
 from poserep.plugins.losses.scene_discriminator_net import (
+    PATIENCE,
     Discriminator,
     SceneDiscriminator,
     entropy_cost,
@@ -129,6 +130,16 @@ def test_other_shapes_and_lonely_frames_are_refused() -> None:
             side(variant=torch.zeros(4, 3, 6), clip=torch.zeros(4, 2))
         with pytest.raises(ConfigError, match="tuples of one frame"):
             side(variant=torch.zeros(4, 1, 6), clip=torch.zeros(4, 1))
+
+
+def test_batch_after_batch_of_one_clip_is_refused_and_one_other_clip_is_enough() -> None:
+    one, two = torch.zeros(2, 3), torch.tensor([[0, 0, 0], [1, 1, 1]])
+    part, fields = scene(), {"variant": torch.zeros(2, 3, 6)}
+    for clip in (*[one] * (PATIENCE - 1), two, *[one] * (PATIENCE - 1)):
+        part(**fields, clip=clip)
+    with pytest.raises(ConfigError, match="20 batches in a row were of one clip alone") as caught:
+        part(**fields, clip=one)
+    assert "more clips" in caught.value.hint
 
 
 # ---------------------------------------------------------------- the game

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from poserep.core.errors import ShapeError
-from poserep.core.interfaces import declared
+from poserep.core.errors import ConfigError, ShapeError
+from poserep.core.interfaces import Context, declared
 from poserep.core.registry import Registry
-from poserep.plugins.detectors.stn import STNOptions
-from poserep.plugins.detectors.stn_net import STN, centroid, squash
+from poserep.plugins.detectors.stn import STNOptions, build
+from poserep.plugins.detectors.stn_net import STN, centroid, squash, start
 
 SMALL = {
     "network": {"layers": (1, 1, 1, 1), "channels": (4, 4, 8, 8), "stem_type": "deep", "stem_width": 4},
@@ -75,3 +75,46 @@ def test_all_four_numbers_have_a_gradient() -> None:
 def test_frames_without_a_tuple_axis_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"frame: expected \(B, T, 3, H, W\)"):
         stn()(frame=torch.rand(2, 3, 40, 40))
+
+
+# ---------------------------------------------------------------- several subjects
+
+
+def test_boxes_of_several_subjects_start_side_by_side_at_one_depth() -> None:
+    # u_x = 0.8 tanh(atanh(-1/2)) = -0.4 and 0.4 for two; -2/3, 0, 2/3 of 0.8 for three
+    out = stn(subjects=2).eval()(frame=torch.rand(2, 3, 3, 40, 40))
+    side = torch.tensor([[0.69797, 0.69797, -0.4, 0.0], [0.69797, 0.69797, 0.4, 0.0]])
+    torch.testing.assert_close(out["box"], side.repeat(3, 1).expand(2, 6, 4), atol=1e-5, rtol=0)
+    assert torch.equal(out["depth"], torch.zeros(2, 6))
+    assert squash(start(3), STNOptions())[:, 2].tolist() == pytest.approx([-8 / 15, 0, 8 / 15])
+
+
+def test_boxes_of_a_frame_lie_together() -> None:
+    detector = stn(subjects=2).eval()
+    torch.nn.init.normal_(detector.regress.weight)
+    torch.nn.init.normal_(detector.to_depth.weight)
+    frame = torch.rand(2, 3, 3, 40, 40)
+    both, last = detector(frame=frame), detector(frame=frame[:, 2:])
+    torch.testing.assert_close(both["box"][:, 4:], last["box"], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(both["depth"][:, 4:], last["depth"], atol=1e-5, rtol=1e-5)
+
+
+def test_each_subjects_box_and_depth_have_a_gradient() -> None:
+    detector = stn(subjects=3)
+    out = detector(frame=torch.rand(2, 2, 3, 40, 40))
+    (out["box"].sum() + out["depth"].sum()).backward()
+    assert bool((detector.regress.bias.grad.abs() > 0).all())
+    assert bool((detector.to_depth.bias.grad.abs() > 0).all())
+
+
+def test_a_depth_is_written_and_the_number_told_where_there_are_several() -> None:
+    component = Registry(installed=()).get("detector", "stn")
+    assert declared(component.writes, STNOptions()) == ("box",)
+    assert declared(component.writes, STNOptions(subjects=2)) == ("box", "depth")
+    assert component.facts(STNOptions()) == {}
+    assert component.facts(STNOptions(subjects=2)) == {"subjects": 2}
+
+
+def test_one_centroid_for_several_subjects_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the centroid of the difference lies between 2 subjects"):
+        build(STNOptions(subjects=2, anchor="difference"), Context(crop_size=8))

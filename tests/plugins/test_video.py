@@ -183,6 +183,24 @@ def test_without_a_group_take_the_rest_of_the_name_is_the_take(tmp_path: Path) -
     assert (clip.take, clip.camera) == ("walk--1", "left")
 
 
+def test_cameras_are_held_out_of_training(tmp_path: Path) -> None:
+    for name in ("walk_cam1.mkv", "walk_cam2.mkv", "run_cam2.mkv"):
+        record(tmp_path / name, greys(3), [0, 40, 80])
+    options = {"camera_pattern": r"(?P<take>.*)_cam(?P<camera>\d+)"}
+
+    clips = open_video(tmp_path, **options, test_cameras=("2",)).clips
+    assert {clip.name: clip.split for clip in clips} == {
+        "run_cam2.mkv": "test",
+        "walk_cam1.mkv": "train",
+        "walk_cam2.mkv": "test",
+    }
+    with pytest.raises(ConfigError, match="no clip is of the camera '3'") as caught:
+        open_video(tmp_path, **options, test_cameras=("3",))
+    assert caught.value.hint == "there are: 1, 2"
+    with pytest.raises(ConfigError, match="none is left to train on"):
+        open_video(tmp_path, **options, test_cameras=("1", "2"))
+
+
 def test_a_name_that_does_not_match_is_refused(tmp_path: Path) -> None:
     record(tmp_path / "walk.mkv", greys(2), [0, 40])
 

@@ -54,6 +54,14 @@ def unsplit_run(frame_cache: None, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture(scope="session")
+def nsd_run(frame_cache: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained for two steps to see each of two cameras' views from the other's."""
+    sets = [text for text in (*QUICK, *STUDIO) if not text.startswith(("sampler.", "dataset.cameras"))]
+    folder, machine = tmp_path_factory.mktemp("runs") / "nsd", Machine(accelerator="cpu")
+    return compose_and_train("nsd", folder, machine, Registry(), sets=[*sets, "dataset.cameras=2"], uses=[]).folder
+
+
+@pytest.fixture(scope="session")
 def video_run(frame_cache: None, video: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained on a video, of which the right half is kept."""
     sets = (f"dataset.path={video}", "dataset.height=32", "dataset.crop_x=[50, 100]", "sampler.negative_min_s=0.3")

@@ -12,7 +12,7 @@ from poserep.core.camera import Camera
 from poserep.core.errors import ConfigError, DataError
 from poserep.core.skeleton import HUMAN36M_17, Skeleton
 from poserep.plugins.datasets.studio.motion.procedural import procedural_motion
-from poserep.verbs.analyse_gravity import frame_shares, off_parabola
+from poserep.verbs.analyse_gravity import frame_shares, off_parabola, tracks
 from poserep.verbs.analyse_target import open_target
 from poserep.verbs.centre_of_gravity import SEGMENTS, centre_of_gravity, joint_weights
 
@@ -139,6 +139,15 @@ def test_the_command_on_a_dive_compares_with_the_true_box(tmp_path: Path) -> Non
     own = rows["height off a parabola, rms", "centre of gravity"]["value"]
     assert own < rows["height off a parabola, rms", "true box centre"]["value"]
     assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_footage_without_joints_in_the_picture_is_refused_by_the_label_that_it_lacks(
+    video_run: Path, video: Path
+) -> None:
+    with pytest.raises(DataError, match="'video' has no pose_2d, which"):
+        tracks(open_target(str(video_run)), "train")
+    with pytest.raises(DataError, match="'video' has no pose_2d, true_box, which"):
+        tracks(open_target("temporal-video", [f"dataset.path={video}"]), "train")
 
 
 def test_the_command_on_a_run_adds_the_found_box(studio_run: Path) -> None:

@@ -19,6 +19,7 @@ from poserep.verbs.analyse_clusters import (
     linear_reading,
     lloyd,
     squared_distances,
+    two_at_a_time,
 )
 from poserep.verbs.analyse_leak import first_two, leak, learning_half
 from poserep.verbs.session import open_session
@@ -122,6 +123,26 @@ def test_one_cluster_for_all_scores_the_largest_subject_and_that_is_its_chance()
 
     assert accuracy(confusion(cluster, subject, 2)) == 0.7
     assert chance_accuracy(cluster, subject, 2) == pytest.approx(0.7)
+
+
+def test_two_subjects_at_a_time_are_the_mean_over_all_pairs() -> None:
+    x = np.repeat([[0.0], [0.01], [10.0]], 50, axis=0) + np.random.default_rng(0).normal(size=(150, 1))
+    share, chance = two_at_a_time(x, np.repeat([0, 1, 2], 50))  # the first two are one blob, the third is apart
+
+    assert share == pytest.approx((1 + 1 + 0.53) / 3, abs=0.04)
+    assert chance == pytest.approx(0.54, abs=0.03)
+
+
+def test_two_subjects_are_told_apart_as_well_however_many_others_there_are() -> None:
+    x, which = blobs(2)
+    many, others = blobs(5)
+
+    assert two_at_a_time(x, which)[0] == two_at_a_time(many, others)[0] == 1.0
+    two = np.random.default_rng(0).permutation(which)
+    table = confusion(kmeans(x, 2), two, 2)
+    assert two_at_a_time(x, two)[0] == accuracy(table)
+    with pytest.raises(DataError, match="got one"):
+        two_at_a_time(x, np.zeros(len(x), int))
 
 
 def test_a_linear_reading_finds_what_clusters_do_not() -> None:

@@ -10,8 +10,10 @@ from typer.testing import CliRunner, Result
 from poserep.cli import app
 from poserep.core.errors import ConfigError, DataError
 from poserep.core.interfaces import Array, Clip
+from poserep.core.registry import Registry
 from poserep.core.skeleton import Skeleton
-from poserep.verbs.data import Row, background_command, background_sheet, contact_sheet, inspect
+from poserep.verbs.data import Row, background_command, choose_dataset, inspect
+from poserep.verbs.data_sheet import background_sheet, contact_sheet
 from poserep.verbs.drawing import SIDES, TRUE_BOX
 from poserep.verbs.sheet import GAP, HEADING
 
@@ -115,8 +117,10 @@ def test_inspect_prints_the_clips_and_draws_a_sheet(video: Path, tmp_path: Path)
 
 
 def test_inspect_as_json_is_json_alone(video: Path) -> None:
-    (row,) = json.loads(command("inspect", *on_video(video), "--json").stdout)
+    found = json.loads(command("inspect", *on_video(video), "--json").stdout)
 
+    (row,) = found.pop("clips")
+    assert found == {"labels": [], "inventory": None, "projection": None, "sides": None}
     assert (row["clip"], row["frames"], row["size"], row["labels"]) == ("square.mp4", 8, "48x32", [])
 
 
@@ -145,3 +149,33 @@ def test_a_background_that_moves_is_shown_at_several_times(tmp_path: Path) -> No
 
     backgrounds = sheet[6 + 16 + 128 :: 278, 6 + 134 + 64, 0]
     assert backgrounds.tolist() == [0, 2, 5, 8, 10, 0, 1, 2, 3, 4]  # of clips of 11 and 5 frames
+
+
+def test_a_dataset_is_looked_at_by_its_own_name(video: Path) -> None:
+    result = command("inspect", "video", "--set", f"dataset.path={video}", "--set", "dataset.height=32")
+
+    assert result.exit_code == 0
+    assert "1 clips, 8 frames, 0.5 s; no labels" in result.stdout
+
+
+def test_a_recipe_goes_before_a_dataset_and_a_file_is_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").touch()
+
+    assert choose_dataset("temporal", (), (), Registry(installed=())) is None
+    assert choose_dataset(str(tmp_path / "mine.toml"), (), (), Registry(installed=())) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "uses", "told"),
+    [
+        ("studoi", (), (), "there is no recipe or dataset 'studoi'\n  hint did you mean 'studio'?"),
+        ("nothing-like-it", (), (), "datasets: "),
+        ("studio", ["dataset.sise=3"], (), "--set dataset.sise=3\n  hint did you mean 'size'?"),
+        ("studio", ["training.steps=3"], (), "a dataset alone has no 'training'\n  at   --set training.steps=3"),
+        ("studio", (), ["background=median"], "a dataset alone has no 'background'\n  at   --use background=median"),
+    ],
+)
+def test_a_wrong_name_or_value_of_a_dataset_is_told(name: str, sets: list[str], uses: list[str], told: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        choose_dataset(name, sets, uses, Registry(installed=()))
+    assert told in str(error.value)

@@ -14,11 +14,14 @@ from poserep.cli import app
 from poserep.core.compose import compose
 from poserep.core.errors import ConfigError, DataError, PoserepError
 from poserep.core.interfaces import Draw
+from poserep.core.probe import collect
 from poserep.core.skeleton import HUMAN36M_17
 from poserep.verbs.drawing import PREDICTED_BOX, SIDES, pose_panel
 from poserep.verbs.footage import open_footage
 from poserep.verbs.overlay import display_size, overlay
 from poserep.verbs.predict import Watcher, device_of, predict, stems
+from poserep.verbs.samples import as_bytes
+from poserep.verbs.session import open_model
 from poserep.verbs.video_io import pictures_at, video_writer
 
 from .conftest import TIMES_S
@@ -117,6 +120,23 @@ def test_poses_come_from_another_run_of_the_same_widths(
     predict(video_run, video, tmp_path, studio_run)
 
     assert np.load(tmp_path / "square.npz")["pose_mm"].shape == (8, 17, 3)
+
+
+def test_a_run_between_calibrated_cameras_looks_at_a_video_without_calibration(
+    nsd_run: Path, video: Path, tmp_path: Path
+) -> None:
+    predict(nsd_run, video, tmp_path, None)
+
+    assert np.load(tmp_path / "square.npz")["mask"].shape == (8, 32, 48)
+
+
+def test_each_frame_is_redrawn_as_the_whole_pipeline_does(studio_run: Path, video: Path) -> None:
+    _run, composition, model = open_model(studio_run)
+    source, _ = open_footage(composition, video)
+    (first, *_) = Watcher(model, source, None, torch.device("cpu")).watch(0)
+
+    whole = collect(model.pipeline, source, Draw(np.zeros((1, 1), int), np.zeros((1, 1), int)), ("redrawn",), until="")
+    np.testing.assert_array_equal(first["redrawn"], as_bytes(whole["redrawn"][0]))
 
 
 def test_a_regressor_of_other_widths_is_refused(video_run: Path, studio_run: Path, video: Path, tmp_path: Path) -> None:
@@ -226,7 +246,8 @@ def test_frames_are_taken_to_where_the_networks_are() -> None:
     source = SimpleNamespace(
         dataset=SimpleNamespace(clips=clips), read=lambda draw: {"frame": torch.zeros(*draw.frame.shape, 3, 2, 2)}
     )
-    watcher = Watcher(SimpleNamespace(pipeline=look), source, None, torch.device("meta"))
+    pipeline = SimpleNamespace(observe=look, wires={})
+    watcher = Watcher(SimpleNamespace(pipeline=pipeline), source, None, torch.device("meta"))
 
     assert len(list(watcher.watch(0))) == 40
     assert set(seen) == {"meta"}

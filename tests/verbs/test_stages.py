@@ -26,7 +26,8 @@ from poserep.core.study.results import read_outcomes
 from poserep.core.study.stages import Stage
 from poserep.core.study.store import StageStoppedError, Store
 from poserep.tests.fakes.studies import write_study
-from poserep.verbs.probe import probe, sequence_means, sequence_of
+from poserep.verbs.pool import sequence_means, sequence_of
+from poserep.verbs.probe import probe
 from poserep.verbs.report import build_report
 from poserep.verbs.session import open_session
 from poserep.verbs.stage_features import read_latents, read_seen
@@ -177,6 +178,20 @@ def test_equal_data_has_one_fingerprint_whatever_the_background(tmp_path: Path) 
     assert median == provided
     assert median["fingerprint"] != others["fingerprint"]
     assert median["frames"] == {"test": 60, "train": 30}
+
+
+def test_an_arm_without_training_is_measured_as_any_other(tmp_path: Path) -> None:
+    store = Store(tmp_path / "stages")
+    stages = (
+        planned(write_study(tmp_path, "training.steps=0", 'probe.protocol="studio"', seeds="[0]"), store)
+        .cells[0]
+        .stages
+    )
+    do(store, *stages)
+    found = read_outcomes(store.result_of(stages[-1], "outcomes.json"))
+    assert {one.method for one in found.outcomes} == {"trained", "mean pose"}
+    assert found.protocol.card.startswith("studio but for labels")
+    assert json.loads((store.path(stages[-1]) / "protocol.json").read_text())["card"]["card"] == found.protocol.card
 
 
 def test_a_training_that_is_stopped_can_be_taken_up_again(tmp_path: Path) -> None:

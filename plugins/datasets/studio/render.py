@@ -50,8 +50,9 @@ def render(
     background: Tensor,
     light: Light,
     noise_seeds_T: Tensor | None = None,
+    marks_K: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Draw a body into its background.
+    """Draw a body, or several as one, into the background.
 
     Args:
         body: Capsules of T frames, world mm.
@@ -59,9 +60,10 @@ def render(
         background: The empty scene, (3, H, W) or (T, 3, H, W) uint8 RGB.
         light: Lighting, shadow and noise.
         noise_seeds_T: int64 per frame; equal seed, equal noise, whatever else is drawn. None draws without noise.
+        marks_K: What each capsule leaves in the mask where it is seen, uint8; 255 if not given.
 
     Returns:
-        Frames (T, 3, H, W) uint8, and masks (T, H, W) uint8: 255 on the body, else 0.
+        Frames (T, 3, H, W) uint8, and masks (T, H, W) uint8: the marks on the body, else 0.
     """
     device, count = body.ends_TK23.device, len(body.ends_TK23)
     height, width = background.shape[-2:]
@@ -69,29 +71,34 @@ def render(
     frames_T3HW = background.to(device).expand(count, 3, height, width).clone(memory_format=torch.contiguous_format)
     masks_THW = torch.zeros(count, height, width, dtype=torch.uint8, device=device)
     step = max(1, PIXELS_AT_ONCE // (height * width))
+    if marks_K is None:
+        marks_K = torch.full((len(body.radii_K2),), 255, dtype=torch.uint8, device=device)
     for start in range(0, count, step):
         part = slice(start, start + step)
         some = Capsules(body.ends_TK23[part], body.radii_K2, body.colours_K3)
-        _draw(some, view.frames(part), light, frames_T3HW[part], masks_THW[part])
+        solid = _draw(some, view.frames(part), light, frames_T3HW[part])
+        seen_F = marks_K.index_select(0, solid.pair % len(marks_K))
+        masks_THW[part].view(-1).scatter_(0, solid.pixel, seen_F)
     if noise_seeds_T is not None and light.noise > 0:
         frames_T3HW = _with_noise(frames_T3HW, light.noise, noise_seeds_T)
     return frames_T3HW, masks_THW
 
 
-def _draw(body: Capsules, view: View, light: Light, frames_T3HW: Tensor, masks_THW: Tensor) -> None:
-    """Draw shadow and body into a few frames and their masks, in place."""
+def _draw(body: Capsules, view: View, light: Light, frames_T3HW: Tensor) -> Fragments:
+    """Draw shadow and body into a few frames, in place; what is seen of the body, whole pixels."""
     _cast_shadow(body, view, light, frames_T3HW)
-    height, width = masks_THW.shape[1:]
+    height, width = frames_T3HW.shape[2:]
+    pixels = len(frames_T3HW) * height * width
     shots = fragments(project(body, view), height, width)
     inside = shots.coverage >= 0.5
-    solid, depth = nearest(shots, inside, masks_THW.numel())
-    edge, _ = nearest(shots, ~inside & (shots.depth < depth.index_select(0, shots.pixel)), masks_THW.numel())
+    solid, depth = nearest(shots, inside, pixels)
+    edge, _ = nearest(shots, ~inside & (shots.depth < depth.index_select(0, shots.pixel)), pixels)
     alpha = torch.zeros_like(depth).scatter_reduce_(0, shots.pixel, shots.coverage, "amax")
     for index, whole in ((solid, True), (edge, False)):
         seen = shots.at(index)
         opacity = alpha.index_select(0, seen.pixel) if whole else seen.coverage
         _paint(frames_T3HW, seen.pixel, _shade(seen, body, view, light), opacity)
-    masks_THW.view(-1).index_fill_(0, shots.pixel.index_select(0, solid), 255)
+    return shots.at(solid)
 
 
 def _shade(seen: Fragments, body: Capsules, view: View, light: Light) -> Tensor:

@@ -2,7 +2,7 @@
 
 Recorded motions are held out by file: every fourth is for the test split, so that no test motion was trained on.
 
-Axes: T frames, J joints.
+Axes: T frames, J joints, S people, 2 = x y in mm.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ....core.interfaces import Array, Clip
+from .company import as_long, companions, keep_inside, settled, spots
 from .motion.motion import Motion
 
 if TYPE_CHECKING:
@@ -30,12 +31,13 @@ HELD_OUT = 4  # every fourth recorded motion is a test motion
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One clip to be drawn: world joints (T, J, 3) in mm, who, and the index of the camera."""
+    """One clip to be drawn: world joints (T, J, 3) in mm, who, the index of the camera, and who else is there."""
 
     clip: Clip
     joints_TJ3: Array
     subject: Subject
     camera: int
+    others: tuple[tuple[Array, Subject], ...] = ()
 
 
 def plan_takes(options: StudioOptions, scene: Scene) -> list[Take]:
@@ -54,28 +56,68 @@ def cast_of(options: StudioOptions) -> list[str]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Repertoire:
+    """What a person of a split may do, and where."""
+
+    options: StudioOptions
+    scene: Scene
+    pieces: Sequence[Motion]
+
+    @property
+    def actions(self) -> Sequence[str]:
+        """Kinds of motion; a recording has no kinds, but as many takes."""
+        if self.options.motion:
+            return [""] * len(ACTIONS["room"])
+        return self.options.actions or ACTIONS[self.options.scene]
+
+    def motion(self, action: str, rng: np.random.Generator) -> Motion:
+        """A recorded piece, or an invented motion of that kind."""
+        options = self.options
+        return _next_piece(options, self.pieces, rng) if options.motion else _invent(options, action, rng)
+
+    def perform(self, motion: Motion, subject: Subject, spot_2: Array | None = None) -> Array:
+        """The motion on a person's bones, where it belongs in the scene or about a spot: (T, J, 3) float32."""
+        from .motion.retarget import retarget
+
+        anchor: Literal["floor", "centre"] = "centre" if self.options.scene == "dive" else "floor"
+        joints: Array = retarget(motion.joints_TJ3.astype(np.float64), subject.bone_lengths_mm.numpy(), anchor)
+        if spot_2 is not None:
+            joints = settled(joints, spot_2)
+        elif self.options.scene == "room":
+            joints = keep_inside(joints, ROOM_MM)
+        placed: Array = self.scene.place(joints).astype(np.float32)
+        return placed
+
+    def accompany(self, subject: Subject, spot_2: Array, frames: int, rng: np.random.Generator) -> Array:
+        """Some motion of a companion, as long as the subject's."""
+        action = self.actions[int(rng.integers(len(self.actions)))]
+        return as_long(self.perform(self.motion(action, rng), subject, spot_2), frames)
+
+
 def _subject_takes(
     options: StudioOptions, scene: Scene, number: int, split: str, pieces: Sequence[Motion]
 ) -> Iterator[Take]:
     from .body import make_subject
-    from .motion.retarget import retarget
 
     name = f"S{number + 1:02d}"
     subject = make_subject(f"{options.seed}-{name}", scene.outfit)
-    actions = [""] * max(1, len(ACTIONS["room"])) if options.motion else options.actions or ACTIONS[options.scene]
-    for (action_index, action), take, camera in product(enumerate(actions), range(options.takes), range(scene.count)):
+    others = companions(options.seed, name, scene, options.people - 1)
+    does = Repertoire(options, scene, pieces)
+    every = product(enumerate(does.actions), range(options.takes), range(scene.count))
+    for (action_index, action), take, camera in every:
         own = 0 if options.synchronised else camera
         rng = np.random.default_rng([options.seed, number, action_index, take, own])
-        motion = _next_piece(options, pieces, rng) if options.motion else _invent(options, action, rng)
-        anchor: Literal["floor", "centre"] = "centre" if options.scene == "dive" else "floor"
-        joints: Array = retarget(motion.joints_TJ3.astype(np.float64), subject.bone_lengths_mm.numpy(), anchor)
-        if options.scene == "room":
-            joints = keep_inside(joints)
-        joints = scene.place(joints).astype(np.float32)
+        motion = does.motion(action, rng)
+        spot_S2 = spots(options.people, rng)
+        joints = does.perform(motion, subject, spot_S2[0] if others else None)
+        places = zip(others, spot_S2[1:], strict=True)
+        company = tuple((does.accompany(one, spot_2, len(joints), rng), one) for one, spot_2 in places)
         label = f"{name}/{motion.name}{take or ''}" + ("" if options.synchronised else f"-{camera}")
         times = np.arange(len(joints)) / options.fps
         label = f"{label}/{action_index}" if options.motion else label
-        yield Take(Clip(f"{label}/cam{camera}", name, label, f"cam{camera}", split, times), joints, subject, camera)
+        clip = Clip(f"{label}/cam{camera}", name, label, f"cam{camera}", split, times)
+        yield Take(clip, joints, subject, camera, company)
 
 
 def _invent(options: StudioOptions, action: str, rng: np.random.Generator) -> Motion:
@@ -139,20 +181,3 @@ def _cut(motion: Motion, length: int) -> list[Motion]:
         for index, part in enumerate(np.array_split(motion.joints_TJ3, count))
         if len(part) >= 2
     ]
-
-
-def keep_inside(joints_TJ3: Array) -> Array:
-    """The motion in the middle of the room; one that travels too far loses its steady drift, as on a treadmill."""
-    path_T2 = joints_TJ3[:, 0, :2]
-    if np.abs(path_T2).max() <= ROOM_MM:
-        return joints_TJ3
-    time_T = np.linspace(-0.5, 0.5, len(path_T2))[:, None]
-    middle = (path_T2.max(0) + path_T2.min(0)) / 2
-    moved = path_T2 - middle
-    if np.abs(moved).max() > ROOM_MM:
-        moved = moved - time_T * (path_T2[-1] - path_T2[0])
-        moved = moved - (moved.max(0) + moved.min(0)) / 2
-        moved = moved * min(1.0, ROOM_MM / np.abs(moved).max())
-    shift_T3 = np.concatenate([moved - path_T2, np.zeros_like(time_T)], axis=1)
-    inside: Array = joints_TJ3 + shift_T3[:, None]
-    return inside

@@ -95,6 +95,13 @@ def test_rows_of_another_split_are_refused_by_name() -> None:
     assert caught.value.hint == "give what changes the data or the way of measuring a study of its own"
 
 
+def test_rows_may_differ_by_what_their_protocol_is_called() -> None:
+    check_alike([*ROWS, replace(row("css", 0, 100, 500), protocol=replace(PROTOCOL, card="studio"))], "N-MPJPE")
+    odd = replace(row("css", 0, 100, 500), protocol=replace(PROTOCOL, joints="body_13"))
+    with pytest.raises(DataError, match="joints is 'body_13' in css, seed 0"):
+        check_alike([*ROWS, odd], "N-MPJPE")
+
+
 def test_all_that_differs_is_told_at_once() -> None:
     with pytest.raises(DataError) as caught:
         check_alike([*ROWS, replace(row("css", 0, 100, 250), data="cd34")], "N-MPJPE")

@@ -1,4 +1,4 @@
-"""Recorded motion from files and folders: BVH, ASF/AMC, DeepMimic.
+"""Recorded motion from files and folders: BVH, ASF/AMC, DeepMimic, AMASS.
 
 Axes: T frames, J joints of the Human3.6M-17. World: +z up, millimetres.
 """
@@ -6,11 +6,13 @@ Axes: T frames, J joints of the Human3.6M-17. World: +z up, millimetres.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from .....core.errors import DataError
+from .amass import OFFSETS, is_amass, names_of, offsets_of, read_amass
 from .asfamc import read_amc
 from .bvh import read_bvh
 from .deepmimic import read_deepmimic
@@ -20,8 +22,8 @@ from .retarget import to_human36m
 
 logger = logging.getLogger("poserep")
 
-_SUFFIXES = (".bvh", ".amc", ".txt")
-_SUPPORTED = "supported: BVH (.bvh), Acclaim (.amc with its .asf beside it), DeepMimic (.txt)"
+_SUFFIXES = (".bvh", ".amc", ".txt", ".npz")
+_SUPPORTED = "supported: BVH (.bvh), Acclaim (.amc with its .asf beside it), DeepMimic (.txt), AMASS (.npz)"
 
 
 def load_motions(path: Path | str, fps: float | None = None) -> list[Motion]:
@@ -41,7 +43,7 @@ def load_motions(path: Path | str, fps: float | None = None) -> list[Motion]:
     failures: list[DataError] = []
     for file in files:
         try:
-            motion = to_human36m(_read(file))
+            motion = to_human36m(_read(file, path))
         except DataError as error:
             failures.append(error)
         else:
@@ -52,6 +54,7 @@ def load_motions(path: Path | str, fps: float | None = None) -> list[Motion]:
         raise DataError(f"none of {len(files)} motion files could be read", where=str(path), hint=str(failures[0]))
     for failure in failures:
         logger.warning("motion left out: %s", failure)
+    _tell_generic(files, path)
     if failures:
         logger.warning("%d of %d motion files in %s were left out", len(failures), len(files), path)
     return motions
@@ -90,19 +93,34 @@ def resample(motion: Motion, fps: float) -> Motion:
 
 
 def _is_motion(file: Path) -> bool:
-    """By its name; of text files only DeepMimic's own kind, JSON with Frames, counts."""
+    """By its name; of text files only DeepMimic's own kind, JSON with Frames, counts, of npz only motion."""
     suffix = file.suffix.lower()
     if not file.is_file() or suffix not in _SUFFIXES or file.name.startswith("character_"):
         return False
+    if suffix == ".npz":
+        return is_amass(names_of(file))
     return suffix != ".txt" or '"Frames"' in file.read_text(encoding="utf-8", errors="replace")
 
 
-def _read(file: Path) -> Recording:
+def _read(file: Path, top: Path) -> Recording:
+    if file.suffix.lower() == ".npz":
+        return read_amass(file, offsets_of(file, top))
     if file.suffix.lower() == ".bvh":
         return read_bvh(file)
     if file.suffix.lower() == ".amc":
         return read_amc(file, _skeleton_of(file))
     return read_deepmimic(file)
+
+
+def _tell_generic(files: Sequence[Path], top: Path) -> None:
+    """Say of how many motions the joints at rest are not known."""
+    rotations = [file for file in files if file.suffix.lower() == ".npz"]
+    if lacking := sum(offsets_of(file, top) is None for file in rotations):
+        logger.warning(
+            "%d of %d motions tell only how joints turn, and no %s tells where they lie at rest: an average adult "
+            "moves in them, not the person who was recorded (%s)",
+            *(lacking, len(rotations), " or ".join(OFFSETS), top),
+        )
 
 
 def _skeleton_of(amc: Path) -> Path:

@@ -1,0 +1,1 @@
+"""FreiHAND: single pictures of hands with 3D joints."""

@@ -1,0 +1,1 @@
+"""Pictures of hand gestures by class."""

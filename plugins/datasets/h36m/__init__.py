@@ -1,0 +1,1 @@
+"""Human3.6M: its layouts, its camera model, its protocols."""

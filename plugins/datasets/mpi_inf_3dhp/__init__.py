@@ -1,0 +1,1 @@
+"""MPI-INF-3DHP: its training and test set, its calibration, its protocols."""

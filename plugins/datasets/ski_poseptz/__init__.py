@@ -1,0 +1,1 @@
+"""Ski-PosePTZ: alpine skiers before six cameras that pan, tilt and zoom."""

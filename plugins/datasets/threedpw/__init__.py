@@ -1,0 +1,1 @@
+"""3DPW: people outdoors before a phone that moves."""
