@@ -43,7 +43,7 @@ Drops = Annotated[list[str], typer.Option("--drop", metavar="ROLE", help="Leave 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Threads = Annotated[int, typer.Option(help="Threads of torch; 0 leaves its own number.")]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a run.", show_default=False)]
-StudyFile = Annotated[Path, typer.Argument(help="TOML file of a study.", show_default=False)]
+StudyFile = Annotated[Path, typer.Argument(help="TOML file of a study, or a shipped one's name.", show_default=False)]
 Picture = Annotated[Path | None, typer.Option("--output", "-o", help="PNG; in the run's folder if not given.")]
 TargetName = Annotated[str, typer.Argument(help="Folder of a run, or a recipe's name or file.", show_default=False)]
 StageStore = Annotated[Path | None, typer.Option("--store", help="Folder of stages; POSEREP_STAGES or runs/stages.")]
@@ -123,7 +123,7 @@ def train(
     """
     from .core.registry import Registry
     from .verbs.next_step import after_training
-    from .verbs.train import UNTRAINED, Machine, compose_and_train
+    from .verbs.train import STOPPED, UNTRAINED, Machine, compose_and_train
 
     machine = Machine(devices, nodes, strategy, accelerator, threads)
     sets = [*sets, *(UNTRAINED if untrained else ())]
@@ -132,6 +132,8 @@ def train(
     folder = escape(str(done.folder))
     say(f"{about['state']} at step {about['step']} of {about['steps']}  {folder}")
     note(f"next: {escape(after_training(done.folder))}")
+    if about["state"] == "stopped":
+        raise typer.Exit(STOPPED)
 
 
 @app.command()
@@ -160,6 +162,29 @@ def probe(
         show_json([asdict(one) for one in found])
     else:
         show_results(run, found)
+
+
+@app.command()
+def finetune(
+    run: RunFolder,
+    split: Annotated[str, typer.Option(help="test, or validation while choosing settings.")] = "test",
+    sets: Sets = [],
+    uses: Uses = [],
+    accelerator: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Threads = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train the whole network on labelled frames, from the run's weights and others; measured as the probe measures.
+
+    Ctrl-C stops cleanly; the same command goes on where it stopped.
+
+    Example: [bold]poserep finetune runs/demo --set finetune.steps=500[/]
+    """
+    from .verbs.finetune import finetune_command
+    from .verbs.train import Machine
+
+    machine = Machine(accelerator=accelerator, threads=threads)
+    finetune_command(run, split, machine, as_json, sets=sets, uses=uses)
 
 
 @app.command()
@@ -207,6 +232,7 @@ def view(
     target: Annotated[str, typer.Option("--to", metavar="CAMERA", help="Whose view is made; a held-out one.")] = "",
     output: Annotated[Path | None, typer.Option("--output", "-o", help="PNG; RUN/view.png if not given.")] = None,
     moments: Annotated[int, typer.Option(help="Rows of the picture.", min=1, max=24)] = 5,
+    sets: Sets = [],
     as_json: AsJson = False,
 ) -> None:
     """A camera's view synthesised from another camera's frames, beside the true one and the latent not turned.
@@ -215,9 +241,10 @@ def view(
 
     Example: [bold]poserep view runs/nsd --to cam02 -o view.png[/]
     """
+    from .verbs.session import open_session
     from .verbs.view import view_command
 
-    view_command(run, (source, target), output, moments, as_json)
+    view_command(open_session(run, sets=sets), (source, target), output, moments, as_json)
 
 
 @app.command()
@@ -345,18 +372,17 @@ def plugins_new(
 
 
 @recipes_app.command("list")
-def recipes_list(as_json: AsJson = False) -> None:
-    """Every installed recipe, without importing any plugin.
+def recipes_list(
+    table: Annotated[str, typer.Option(help="Only rows of this published table, as V, 5 or Ski.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Every installed recipe, without importing any plugin; rows of published tables by table, with their values.
 
-    Example: [bold]poserep recipes list[/]
+    Example: [bold]poserep recipes list --table I[/]
     """
-    from .verbs.recipes import list_rows
+    from .verbs.recipe_list import list_command
 
-    rows = list_rows()
-    if as_json:
-        show_json(rows)
-    else:
-        show_table("", ("recipe", "what it is", "paper", "from"), [tuple(row.values()) for row in rows])
+    list_command(table, as_json)
 
 
 @recipes_app.command("show")
@@ -435,6 +461,26 @@ def data_prepare(recipe: RecipeName, sets: Sets = [], uses: Uses = []) -> None:
     from .verbs.prepare import prepare
 
     prepare(recipe, sets, uses)
+
+
+@data_app.command("pairs")
+def data_pairs(
+    recipe: RecipeName,
+    sets: Sets = [],
+    uses: Uses = [],
+    steps: Annotated[int, typer.Option(help="So many steps of the training; 0 for all.", min=0)] = 10,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File of pairs (JSONL) to train from.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet (PNG).")] = None,
+    count: Annotated[int, typer.Option(help="Pairs on the sheet.", min=1, max=200)] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """The pairs of frames that a recipe trains on: kinds, angles and distances in time, as a file and as pictures.
+
+    Example: [bold]poserep data pairs runs/croco/config.toml --steps 0 -o pairs.jsonl --sheet pairs.png[/]
+    """
+    from .verbs.data_pairs import pairs_command
+
+    pairs_command(recipe, (sets, uses), steps, (output, sheet), count, as_json)
 
 
 @data_app.command("background")
@@ -517,6 +563,21 @@ def runs_diff(
     from .verbs.runs import diff_command
 
     diff_command(a, b, as_json)
+
+
+@ablate_app.command("list")
+def ablate_list(as_json: AsJson = False) -> None:
+    """Every shipped study: a published table on the studio, by one command.
+
+    Example: [bold]poserep ablate list[/]
+    """
+    from .verbs.ablate import list_rows as list_studies
+
+    rows = list(list_studies())
+    if as_json:
+        show_json(rows)
+    else:
+        show_table("", ("study", "what it asks", "size"), [tuple(row.values()) for row in rows])
 
 
 @ablate_app.command("plan")

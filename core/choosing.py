@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Looking(Protocol):
-    """A sampler that looks at the dataset itself, for what clips do not tell: where cameras stand, how large boxes are."""
+    """A sampler that looks at the dataset for what clips do not tell: where cameras stand, how large boxes are."""
 
     def look(self, dataset: Dataset, labels: frozenset[str]) -> None:
         """Take note of the dataset and of the labels that it has; called once, before `Sampler.prepare`."""

@@ -113,8 +113,9 @@ def wire(resolved: Resolved, source: Source, registry: Registry) -> Composition:
     problems = [*_unmet(wires, source, registry), *_phase_problems(resolved, phases, source)]
     problems += _probe_problems(resolved, wires, source)
     facts: dict[str, int] = {}
-    for chosen in resolved.parts.values():
-        facts |= chosen.component.facts(chosen.options)
+    for role, chosen in resolved.parts.items():
+        if not role.startswith("probe."):  # the model is made for the data that it learns from
+            facts |= chosen.component.facts(chosen.options)
     if facts.get("subjects", 1) > 1:
         problems += _subject_problems(resolved, wires, source, registry.fields)
     if problems:
@@ -140,7 +141,7 @@ def _stage_wires(resolved: Resolved) -> list[Wire]:
     experiment = resolved.experiment
     wires = []
     for role, kind, part in experiment.parts():
-        if kind in ("loss", "head") or role.startswith("phases."):
+        if kind == "loss" or role.startswith(("phases.", "probe.")):
             continue
         chosen = resolved.parts[role]
         reads = declared(chosen.component.reads, chosen.options)

@@ -9,19 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 import tomli_w
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import Field, PositiveInt, ValidationError
 
 from .errors import ConfigError, PartError, PluginError, Problem
 from .interfaces import Component, Kind, Options, Slot
@@ -29,115 +20,18 @@ from .outside.guard import guarded
 from .problems import problems_of
 from .recipe import Source
 from .registry import Registry
+from .tables import FineTune, LossPart, Part, Phase, Probe, Published, Training
+
+__all__ = ["FineTune", "LossPart", "Part", "Phase", "Probe", "Published", "Training"]
 
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
-class Part(BaseModel):
-    """``{ use = "stn", min_size = 0.3 }``: a component's name and, beside it, its options."""
-
-    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
-    use: str
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What stands beside ``use``, not yet checked."""
-        return dict(self.model_extra or {})
-
-
-class LossPart(Part):
-    """A loss and its weight in the total; the weight belongs to the role and survives ``--use``."""
-
-    weight: float = Field(default=1.0, allow_inf_nan=False)
-
-
-class Phase(Options):
-    """A stretch of training with its own length and, if it differs, its own sampler and losses."""
-
-    steps: PositiveInt
-    """Optimiser steps of this phase."""
-    sampler: Part | None = None
-    """Sampler of this phase; the recipe's if not given."""
-    losses: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
-    """Roles of the losses that count in this phase; all if not given."""
-
-
-class Training(Options):
-    """How long and how fast to train."""
-
-    steps: int = Field(default=1000, ge=0)
-    """Optimiser steps, where the recipe has no phases; with 0 it is left as it starts, phases or not."""
-    batch: PositiveInt = 8
-    """Tuples per step, over all processes."""
-    learning_rate: PositiveFloat = 1e-4
-    """Adam's rate at full height."""
-    warmup_steps: int = Field(default=0, ge=0)
-    """Steps over which the rate rises from zero."""
-    decay: float = Field(default=0.0, ge=0, le=1)
-    """Share of all steps, at the end, over which the rate falls linearly to zero."""
-    clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    """Largest norm of the gradient, longer ones are shortened to it; 0 leaves them as they are."""
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
-    """Lightning Fabric's name for the arithmetic."""
-    seed: int = Field(default=0, ge=0)
-    """Seed of weights, draws and noise."""
-    checkpoint_every: PositiveInt = 500
-    """Steps between checkpoints."""
-    log_every: PositiveInt = 10
-    """Steps between records of the losses."""
-
-
-PoseMetric = Literal["N-MPJPE", "MPJPE", "P-MPJPE"]
-
-
-class Probe(Options):
-    """How pose is read off the frozen features."""
-
-    protocol: str = ""
-    """Name of the card that these settings are of, see `poserep protocols list`; empty if of none."""
-    target: Literal["pose", "pose_2d"] = "pose"
-    """What is read off: 3D joints in mm, or 2D joints in the frame."""
-    joints: str | tuple[str, ...] = "all"
-    """Joints that are read off: `all`, a named set as `body_13`, or their names."""
-    root: str = "root"
-    """Joint that poses are relative to, or `mid_hip`; `root` is the dataset's own."""
-    metrics: Annotated[tuple[PoseMetric, ...], Field(min_length=1)] = get_args(PoseMetric)
-    """How 3D poses are aligned before their error is taken: by scale, not at all, by scale and rotation."""
-    head: Part = Part(use="mlp")
-    """The regressor from features to joints."""
-    fields: tuple[str, ...] = ("variant",)
-    """Latents that it sees, and 2D joints: `pose_2d` from the labels, `pose_2d_predicted` from a loss's network."""
-    labels: tuple[Annotated[int, Field(ge=0)], ...] = (100, 500, 0)
-    """Numbers of labelled frames; 0 stands for all of the pool."""
-    stride: PositiveInt = 1
-    """Every K-th labelled training frame is in the pool of labels."""
-    test_stride: PositiveInt = 1
-    """Every K-th frame of the held-out clips is tested."""
-    steps: PositiveInt = 1000
-    """Optimiser steps of the regressor."""
-    batch: PositiveInt = 128
-    """Frames per step."""
-    learning_rate: PositiveFloat = 1e-3
-    """Adam's rate at the first step."""
-    schedule: Literal["linear", "constant"] = "linear"
-    """Whether the rate falls to zero over the steps or stays."""
-    weight_decay: float = Field(default=0.0, ge=0)
-    """Decoupled weight decay."""
-    mirror: bool = False
-    """Show the regressor each labelled frame's mirror image, too, and take the mean of what it reads off a test frame
-    and off its mirror image. For 3D poses."""
-
-    @model_serializer(mode="wrap")
-    def _terse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Without later keys at their defaults: run folders and stages that do not know them keep their names."""
-        later = ("protocol", "target", "joints", "root", "metrics", "schedule", "mirror")
-        return {k: v for k, v in handler(self).items() if k not in later or getattr(self, k) != LATER[k]}
-
-
-LATER = {name: field.default for name, field in Probe.model_fields.items()}
-
-
 STAGES: tuple[Slot, ...] = get_args(Slot)
+PROBED = ("dataset", "test_dataset")
+"""Data that a probe may have of its own."""
+INNER: Mapping[str, Kind] = {"probe.head": "head", "finetune.head": "head", **{f"probe.{n}": "dataset" for n in PROBED}}
+"""Parts of the tables for measuring, and their kinds."""
 
 
 class Experiment(Options):
@@ -163,6 +57,9 @@ class Experiment(Options):
     phases: dict[Role, Phase] = Field(default_factory=dict)
     training: Training = Training()
     probe: Probe = Probe()
+    finetune: FineTune | None = None
+    published: tuple[Published, ...] = ()
+    """What the paper measured of this row."""
 
     def parts(self) -> Iterator[tuple[str, Kind, Part]]:
         """Every filled slot as (role, kind, part), in the order in which they act."""
@@ -175,7 +72,10 @@ class Experiment(Options):
         for name, phase in self.phases.items():
             if phase.sampler is not None:
                 yield f"phases.{name}.sampler", "sampler", phase.sampler
-        yield "probe.head", "head", self.probe.head
+        for role, inner in INNER.items():
+            table, name = role.split(".")
+            if (part := getattr(getattr(self, table), name, None)) is not None:
+                yield role, inner, part
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,18 +160,22 @@ def _loose_parts(data: Mapping[str, Any]) -> Iterator[tuple[str, Kind, Any]]:
     """What stands in the slots of data that need not have the shape of an experiment, as `Experiment.parts`."""
     for kind in STAGES:
         yield kind, kind, data.get(kind)
-    tables = {key: table if isinstance(table := data.get(key), dict) else {} for key in ("losses", "phases", "probe")}
+    keys = {"losses", "phases", *(role.partition(".")[0] for role in INNER)}
+    tables = {key: table if isinstance(table := data.get(key), dict) else {} for key in keys}
     for role, part in tables["losses"].items():
         yield f"losses.{role}", "loss", part
     for name, phase in tables["phases"].items():
         yield f"phases.{name}.sampler", "sampler", phase.get("sampler") if isinstance(phase, dict) else None
-    yield "probe.head", "head", tables["probe"].get("head")
+    for role, inner in INNER.items():
+        table, _, name = role.partition(".")
+        yield role, inner, tables[table].get(name)
 
 
 def complete(resolved: Resolved) -> dict[str, Any]:
     """The experiment with every default filled in: plain data that is itself a valid recipe."""
     experiment = resolved.experiment
-    data = experiment.model_dump(mode="python", exclude_none=True)
+    unsaid = None if experiment.published else {"published"}
+    data = experiment.model_dump(mode="python", exclude_none=True, exclude=unsaid)
     for role, _kind, part in experiment.parts():
         table: dict[str, Any] = data
         for step in role.split("."):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from .batches import Batches, Source, build_sampler
 from .compose import Composition, PhasePlan
 from .config import Training
 from .errors import ConfigError, DivergedError
-from .pipeline import Model
+from .pipeline import Learner, Model
 from .ranks import gather_batch_norm, global_mean
 
 SEED_STRIDE = 1_000_003  # a prime: seeds of runs and of steps do not meet
@@ -43,7 +43,7 @@ class Step:
 class State:
     """What training changes, and a checkpoint holds."""
 
-    model: Model
+    model: Learner
     optimizers: dict[str, torch.optim.Optimizer]
     step: int = 0
     wrapped: Any = field(default=None, repr=False)
@@ -100,23 +100,25 @@ def fit(composition: Composition, source: Source, fabric: Fabric, state: State) 
         if state.step < end:
             sampler = build_sampler(composition, phase.sampler, source.dataset, composition.context)
             batches = Batches(source, sampler, training.batch, training.seed)
-            yield from _fit_phase(composition, phase, batches.run(state.step, end), fabric, state)
+            yield from fit_phase(composition, phase, batches.run(state.step, end), fabric, state)
         begin = end
 
 
-def _fit_phase(
+def fit_phase(
     composition: Composition,
     phase: PhasePlan,
     batches: Iterator[Mapping[str, Any]],
     fabric: Fabric,
     state: State,
+    rate_at: Callable[[int], float] | None = None,
 ) -> Iterator[Step]:
+    """One step for each batch, yielding after each; `learning_rate` tells the rates where ``rate_at`` does not."""
     training = composition.experiment.training
     state.wrapped.train()
     asked = time.perf_counter()
     for batch in batches:
         started = time.perf_counter()
-        rate = learning_rate(state.step, composition.steps, training)
+        rate = rate_at(state.step) if rate_at else learning_rate(state.step, composition.steps, training)
         torch.manual_seed(training.seed * SEED_STRIDE + state.step)
         device_batch = {k: v.to(fabric.device) if isinstance(v, Tensor) else v for k, v in batch.items()}
         terms = optimise(state, device_batch, phase.losses, rate, fabric, training.clip)
@@ -154,7 +156,7 @@ def optimise(
 
 def _prepare(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("scale", 1.0)
     optimizer.zero_grad(set_to_none=True)
 
 

@@ -197,7 +197,22 @@ def check_written(wire: Wire, written: Mapping[str, Tensor], fields: Mapping[str
     expect(*((name, value, fields[name].axes) for name, value in written.items() if name in fields))
 
 
-class Model(nn.Module):
+class Learner(nn.Module):
+    """What `core.fit` can train: called with a batch and roles, it gives unweighted terms by role, and a record."""
+
+    weights: Mapping[str, float]
+    """Of each role in the total."""
+
+    def adversaries(self) -> dict[str, nn.Module]:
+        """Modules that are trained against it, by role."""
+        return {}
+
+    def adversary_terms(self, record: Mapping[str, Any], roles: tuple[str, ...]) -> dict[str, Tensor]:
+        """The adversaries' own losses on the record that a call gave."""
+        return {}
+
+
+class Model(Learner):
     """Pipeline and losses as one module, so that one forward call serves every way of distributing it."""
 
     def __init__(self, composition: Composition) -> None:

@@ -40,7 +40,7 @@ class Source:
         found: dict[tuple[str, ...], int] = {}
         table: tuple[str, ...] = ()
         for number, line in enumerate(self.text.splitlines(), 1):
-            if header := re.match(r"\s*\[([^\[\]]+)\]", line):
+            if header := re.match(r"\s*\[\[?([^\[\]]+)\]", line):
                 table = tuple(step.strip().strip('"') for step in header[1].split("."))
                 here = table
             elif key := re.match(r"""\s*["']?([\w.-]+)["']?\s*=""", line):

@@ -1,6 +1,6 @@
 """Pairs of frames as a file: one line of JSON for each, with all that tells which frames they are.
 
-A list of pairs says more than a seed: it can be read, thinned out and trained from again, by any version of the samplers.
+A list of pairs says more than a seed: it can be read, thinned out and trained from again, whatever samplers do then.
 
 Axes: N frames, 3 = x y z.
 Coordinates: camera +x right, +y down, +z forward; rotations are world to camera.

@@ -45,7 +45,8 @@ def patchify(image: Tensor, patch: int) -> Tensor:
     if image.shape[-1] % patch or image.shape[-2] % patch:
         raise ShapeError(f"an image of {tuple(image.shape[-2:])} pixels cannot be cut into patches of {patch}")
     cut = image.unflatten(-1, (-1, patch)).unflatten(-3, (-1, patch))  # ... C rows patch columns patch
-    return cut.movedim(-5, -1).transpose(-4, -3).flatten(-3).flatten(-3, -2)
+    patches: Tensor = cut.movedim(-5, -1).transpose(-4, -3).flatten(-3).flatten(-3, -2)
+    return patches
 
 
 def unpatchify(patches: Tensor, patch: int) -> Tensor:
@@ -58,7 +59,8 @@ def unpatchify(patches: Tensor, patch: int) -> Tensor:
     if side * side != patches.shape[-2] or patches.shape[-1] % patch**2:
         raise ShapeError(f"patches of the shape {tuple(patches.shape[-2:])} make no square of patches of {patch}")
     cut = patches.unflatten(-1, (patch, patch, -1)).unflatten(-4, (side, side))  # ... rows columns patch patch C
-    return cut.transpose(-4, -3).movedim(-1, -5).flatten(-2).flatten(-3, -2)
+    image: Tensor = cut.transpose(-4, -3).movedim(-1, -5).flatten(-2).flatten(-3, -2)
+    return image
 
 
 def standardised(image: Tensor) -> Tensor:

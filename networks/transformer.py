@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from timm.layers import Attention as TimmAttention
-from timm.layers import Mlp
+from timm.layers.attention import Attention as TimmAttention
+from timm.layers.mlp import Mlp
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -99,7 +99,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         content = load_file(path) if path.suffix == ".safetensors" else _checkpoint(path)
     except (OSError, ValueError, RuntimeError, EOFError, UnpicklingError, SafetensorError) as error:
         raise DataError(f"the weight file cannot be read: {error}", where=str(path), hint=WAYS_OUT) from error
-    state = content
+    state: Any = content
     for key in ("state_dict", "model"):
         state = state.get(key, state) if isinstance(state, Mapping) else None
     if not state or not all(isinstance(tensor, Tensor) for tensor in state.values()):

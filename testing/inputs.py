@@ -53,7 +53,7 @@ def value(field: Field, tuples: int, roles: Sequence[str]) -> Any:
     if field.name in ("target", "visible"):
         return torch.arange(shape[-1]).expand(shape).clone()
     if field.unit == "index":
-        return torch.arange(tuples)[:, None].expand(shape).clone()
+        return torch.arange(tuples).view(-1, *(1 for _axis in shape[1:])).expand(shape).clone()
     if is_box(field.name):
         return torch.cat((0.3 + 0.4 * torch.rand(*shape[:-1], 2), 0.4 * torch.rand(*shape[:-1], 2) - 0.2), dim=-1)
     if field.name == "rotation":

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .bench import Bench
 
 FACTS = {"variant": SIZES["V"], "invariant": SIZES["I"], "joints": SIZES["J"], "features": 6, "outputs": 51}
-FACTS |= {"patch": PATCH, "tokens": SIZES["D"]}
+FACTS |= {"patch": PATCH, "tokens": SIZES["D"], "classes": 5, "parts": 5, "vertices": SIZES["P"]}
 
 
 def fake_context() -> Context:
@@ -112,8 +112,10 @@ class Subject:
             optional: Whether to give what it can do without.
         """
         torch.manual_seed(seed)
-        if self.kind == "head":
+        if self.kind == "head" and not self.reads:
             return {"features": torch.randn(tuples, FACTS["features"])}
+        if self.kind == "head":  # what it reads is of one frame each
+            return {name: value(self.field(name), tuples, ("frame",))[:, 0] for name in self.reads}
         roles = self.names(self.component.roles) or ROLES
         roles = roles[:frames] if frames else roles
         wanted = sorted(name.rstrip("?") for name in self.reads if optional or not name.endswith("?"))
@@ -139,7 +141,7 @@ def call(kind: str, part: Any, fields: Mapping[str, Any], seed: int = 1) -> dict
     torch.manual_seed(seed)
     if kind not in MODEL:
         raise TypeError(f"a {kind} does not compute on fields")
-    if kind == "head":
+    if kind == "head" and "features" in fields:
         return {"outputs": part(fields["features"])}
     out = part(**fields)
     return {"loss": out} if kind == "loss" else dict(out)

@@ -97,7 +97,7 @@ def test_a_fault_in_a_file_has_its_line(poserep: Callable[..., Shown], tmp_path:
         ),
         (
             ["recipes", "show", "temporal", "--set", "training.batch=many"],
-            "training.batch: input should be a valid integer, not 'many'\n  at    --set training.batch=many",
+            "training.batch: must be a whole number, not 'many'\n  at    --set training.batch=many",
         ),
         (
             ["data", "inspect", "temporal", "--set", "x"],

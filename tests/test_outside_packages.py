@@ -132,10 +132,16 @@ SWAPS = {
     "decoder": {"use": {"decoder": "my_decoder"}},
     "loss": {"use": {"losses.own": "my_loss"}, "set": {"losses.own.weight": 0.001}},
     "head": {"use": {"probe.head": "my_head"}},
+    "body_model": {"set": {"dataset.body": "my_body_model"}},
     "motion-mask": {"recipe": "motion-mask"},
     "torchvision": {"use": {"encoder": "torchvision"}},
 }
 """Arms of a study, each with a part from outside; the dataset's is another study, for other data fill other tables."""
+
+
+def named(kind: str) -> str:
+    """The part of a kind, as its package is called."""
+    return f"my-{kind.replace('_', '-')}"
 
 
 def study(recipe: str, arms: dict[str, dict[str, object]]) -> str:
@@ -154,8 +160,8 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clean]:
 @pytest.fixture(scope="module")
 def packages(clean: Clean) -> list[str]:
     """Names of the packages, installed by pip."""
-    made = [f"poserep-my-{kind}" for kind in KINDS]
-    written = clean.poserep([(clean.folder, ["plugins", "new", f"my-{kind}", "--kind", kind]) for kind in KINDS])
+    made = [f"poserep-{named(kind)}" for kind in KINDS]
+    written = clean.poserep([(clean.folder, ["plugins", "new", named(kind), "--kind", kind]) for kind in KINDS])
     assert all(one.code == 0 for one in written), "\n".join(map(str, written))
     for name, folder in EXAMPLES.items():
         shutil.copytree(folder, clean.folder / name)
@@ -233,13 +239,13 @@ def test_every_command_works_with_them(done: dict[str, Done], verb: str) -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [*(f"poserep-my-{kind}" for kind in KINDS), *EXAMPLES])
+@pytest.mark.parametrize("name", [*(f"poserep-{named(kind)}" for kind in KINDS), *EXAMPLES])
 def test_they_pass_the_conformance_kit(done: dict[str, Done], name: str) -> None:
     found = done[f"plugins check {name} --json"]
     report = json.loads(found.out)
     failed = [one for one in report["outcomes"] if one["state"] == "failed"]
     assert (found.code, failed, report["gaps"]) == (0, [], [])
-    kind = name.removeprefix("poserep-my-")
+    kind = name.removeprefix("poserep-my-").replace("-", "_")
     assert {one["part"] for one in report["outcomes"]} == set(PARTS.get(name, (f"{kind}.my_{kind}",)))
     assert report["counts"]["run"] > 0
 

@@ -12,6 +12,7 @@ from typing import Any
 from rich.markup import escape
 
 from ..core.console import say, show_json, show_table
+from ..core.errors import ConfigError, did_you_mean
 from ..core.registry import Registry
 from ..core.study.arms import Arm
 from ..core.study.file import Study, read_study
@@ -22,6 +23,36 @@ from ..core.study.store import Store, default_store
 from .ablate_table import kinds_of, names_of, span
 from .study_report import build_study_report, study_report
 
+STUDIES = Path(__file__).parent.parent / "plugins" / "studies"
+
+
+def shipped_studies() -> dict[str, Path]:
+    """Shipped studies by name."""
+    return {path.stem: path for path in sorted(STUDIES.glob("*.toml"))}
+
+
+def study_file(named: Path) -> Path:
+    """A file of one's own, or a shipped study by its name.
+
+    Raises:
+        ConfigError: If there is neither.
+    """
+    shipped = shipped_studies()
+    if named.exists() or named.suffix == ".toml" or len(named.parts) > 1:
+        return named
+    if str(named) not in shipped:
+        hint = did_you_mean(str(named), shipped, "`poserep ablate list` names them all; a file ends in .toml")
+        raise ConfigError(f"there is no study {str(named)!r}", hint=hint)
+    return shipped[str(named)]
+
+
+def list_rows() -> Iterator[dict[str, str]]:
+    """Name, question, arms and seeds of each shipped study."""
+    for name, path in shipped_studies().items():
+        study = read_study(path)
+        size = f"{len(study.arm_names)} arms, {len(study.seeds)} seeds"
+        yield {"study": name, "summary": study.summary, "size": size}
+
 
 def opened(path: Path, store: Path | None) -> tuple[Study, Store, Registry, Plan]:
     """A study planned.
@@ -29,7 +60,7 @@ def opened(path: Path, store: Path | None) -> tuple[Study, Store, Registry, Plan
     Raises:
         ConfigError: With the problems of its file.
     """
-    study, place, registry = read_study(path), Store(store or default_store()), Registry()
+    study, place, registry = read_study(study_file(path)), Store(store or default_store()), Registry()
     return study, place, registry, plan(study, registry, place)
 
 
@@ -156,13 +187,14 @@ def report_command(path: Path, store: Path | None, output: Path | None, test: Te
     """
     study, place, _registry, planned = opened(path, store)
     rows, folder = rows_of(planned, place), output or Path("runs") / "studies" / study.name
+    published = {cell.arm.name: cell.composition.experiment.published for cell in planned.cells if cell.composition}
     causes = {(cell.arm.name, cell.seed): why for cell in planned.cells if (why := cause_of(cell, planned, place))}
     if as_json:
-        report = build_study_report(study, rows, folder, test, causes)
+        report = build_study_report(study, rows, folder, test, causes, published)
         files = [str(folder / name) for name in report.files]
         show_json({"files": files, "table": asdict(report.table), "rows": [asdict(row) for row in rows]})
     else:
-        study_report(study, rows, folder, test, causes)
+        study_report(study, rows, folder, test, causes, published)
 
 
 def cause_of(cell: Cell, planned: Plan, place: Store) -> str:

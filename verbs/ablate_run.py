@@ -26,10 +26,7 @@ from ..core.study.store import Store
 from .ablate import estimate_text, opened, unlike
 from .ablate_table import Watch, names_of
 from .stages import run_stage
-from .train import stop_signals
-
-STOPPED = 130
-"""Exit code of a study that was asked to stop, as of any program that Ctrl-C ends."""
+from .train import STOPPED, stop_signals
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from .summary import NOTHING, RunData, read_runs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TOLD = ("name", "summary", "paper", "probe")
+TOLD = ("name", "summary", "paper", "published", "probe")
 """Tables of a recipe that do not tell two trainings apart."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..core.console import note, say, show_json, show_table
 from ..core.errors import ConfigError, did_you_mean
 from ..core.interfaces import Context, Dataset, Inventory, declared
 from ..core.inventory import HasInventory
+from ..core.inventory import log as missing_log
 from ..core.recipe import Source, override
 from ..core.registry import Registry
 from .data_inventory import projection_error, show_inventory
@@ -62,7 +64,7 @@ def inspect(dataset: Dataset, labels: Sequence[str] = ()) -> list[Row]:
                 camera=clip.camera,
                 split=clip.split,
                 frames=len(clip),
-                fps=round(1 / gap_s, 3),
+                fps=round(1 / gap_s, 4),
                 seconds=round(float(clip.times_s[-1] - clip.times_s[0]), 3),
                 size=f"{width}x{height}",
                 labels=tuple(labels),
@@ -118,7 +120,8 @@ def inspect_command(
     name: str, sets: Sequence[str], uses: Sequence[str], output: Path | None, as_json: bool
 ) -> list[Row]:
     """`poserep data inspect`: print what a dataset holds, and draw a contact sheet if a place for it is given."""
-    dataset, labels = open_dataset(name, sets, uses)
+    with _unsaid():
+        dataset, labels = open_dataset(name, sets, uses)
     rows = inspect(dataset, labels)
     inventory = dataset.inventory() if isinstance(dataset, HasInventory) else None
     checks = {"projection": projection_error(dataset), "sides": sides_of(dataset, labels)}
@@ -146,9 +149,30 @@ def _show(rows: list[Row], labels: Sequence[str], inventory: Inventory | None) -
         show_table("", columns, [tuple(str(getattr(row, name)) for name in columns) for row in rows])
     else:
         show_inventory(inventory)
-    seconds = sum(row.seconds for row in rows)
     known = f"labels: {', '.join(labels)}" if labels else "no labels"
-    say(f"{len(rows)} clips, {sum(row.frames for row in rows)} frames, {seconds:.1f} s; {known}")
+    say(
+        f"{len(rows):,} {'clip' if len(rows) == 1 else 'clips'}, {sum(row.frames for row in rows):,} frames{_timing(rows)}; {known}"
+    )
+
+
+def _timing(rows: Sequence[Row]) -> str:
+    """How long clips are together and how fast; of pictures that are no film, how far apart they count as taken."""
+    rates = [row.fps for row in rows if row.fps]
+    low, high = min(rates, default=0.0), max(rates, default=0.0)
+    if high < 1:
+        return f", {1 / high:.0f} s apart" if high else ""
+    rate = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
+    return f", {sum(row.seconds for row in rows):,.1f} s at {rate} frames per second"
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Silence what a dataset says that it lacks: here it is listed whole."""
+    missing_log.disabled = True
+    try:
+        yield
+    finally:
+        missing_log.disabled = False
 
 
 def background_command(recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path) -> Path:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from ..core.console import say, show_table
 from ..core.errors import DataError
 from ..core.interfaces import Array, Dataset, Inventory
-from ..core.inventory import HasProjection
+from ..core.inventory import Count, HasProjection
 from .data_sheet import spread
 
 PROJECTED = 200
@@ -95,12 +95,17 @@ def _distance(dataset: HasProjection, clip: int, indices: Array) -> Array:
 def show_inventory(inventory: Inventory) -> None:
     """Print what was found per subject, what is missing and where to get it, and the counts beside the paper's."""
     found = sorted(inventory.found, key=lambda one: one.subject)
-    rows = [(one.subject or "unknown", f"{one.takes}", " ".join(one.cameras), f"{one.frames}") for one in found]
-    show_table("", ("subject", "takes", "cameras", "frames"), rows)
+    rows = [(one.subject or "unknown", f"{one.takes:,}", " ".join(one.cameras), f"{one.frames:,}") for one in found]
+    show_table("", (*inventory.columns, "frames"), rows)
     for what in inventory.missing:
         say(f"missing  {escape(what)}")
     if inventory.missing:
         say(f"to be had at {escape(inventory.register)}")
     if inventory.counts:
-        rows = [(one.what, f"{one.ours}", f"{one.paper}", f"{one.ours - one.paper:+d}") for one in inventory.counts]
+        rows = [(one.what, f"{one.ours:,}", f"{one.paper:,}", _beside(one)) for one in inventory.counts]
         show_table("", ("count", "here", "paper", "difference"), rows)
+
+
+def _beside(count: Count) -> str:
+    less = count.ours - count.paper
+    return f"{less:+,} ({less / count.paper:+.1%})"

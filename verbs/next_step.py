@@ -24,7 +24,9 @@ def measuring(folder: Path, config: Mapping[str, Any]) -> str:
 
 
 def after_training(folder: Path) -> str:
-    """What one may do with a run that was just trained."""
+    """What one may do with a run whose training just ended: go on with it where it was stopped."""
+    if Run(folder).about().get("state") == "stopped":
+        return going_on(folder)
     config = tomllib.loads(Run(folder).config.read_text(encoding="utf-8"))
     look = f"   or   poserep predict {shlex.quote(str(folder))} VIDEO" if has_poses(config) else ""
     return measuring(folder, config) + look

@@ -46,7 +46,7 @@ def find(name: str, registry: Registry) -> Entry:
         )
     every = [*registry.entries, *(entry.name for entry in registry.entries.values())]
     hint = did_you_mean(name, every, "`poserep plugins list` names them all")
-    raise PluginError(f"there is no part named {name!r}", hint=hint)
+    raise PluginError(f"there is no part named {name!r}", hint=hint + registry.without)
 
 
 def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:

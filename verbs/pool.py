@@ -166,7 +166,8 @@ def reader_of(composition: Composition) -> str:
     """From which features by which head poses are read."""
     probe = composition.experiment.probe
     images = ", mirror images too" if probe.mirror else ""
-    return f"{' + '.join(probe.fields)} by {probe.head.use}{images}"
+    other = ", fitted on other data" if probe.test_dataset is not None else ""
+    return f"{' + '.join(probe.fields)} by {probe.head.use}{images}{other}"
 
 
 def sequence_means(values_N: Tensor, sequences: Sequence[str]) -> dict[str, float]:

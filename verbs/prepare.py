@@ -98,4 +98,4 @@ def _tell(done: Done, recipe: str | Path, *, advise: bool) -> None:
             hint="copy them again, or leave them out; all others are prepared",
         )
     if advise:
-        note(f"next: poserep train {escape(str(recipe))} --set dataset.{OPTION}=true")
+        note(f"next: poserep train {escape(str(recipe))}, with the same overrides and --set dataset.{OPTION}=true")

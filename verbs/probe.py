@@ -11,7 +11,7 @@ Axes: N frames, F features, J joints, D = 2 or 3 numbers of a joint.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -20,18 +20,23 @@ from torch import Tensor
 from ..core.checkpoint import complete_checkpoints
 from ..core.compose import Composition
 from ..core.geometry import from_box, to_box
-from ..core.measurement import Measurement, Protocol, write_measurements
+from ..core.measurement import Measurement, Protocol, read_measurements, write_measurements
 from ..core.mirror import mirrored_pose
 from ..core.probe import Regressor, build_head, every_kth, fit_regressor
+from ..core.run import Run
 from ..core.skeleton import Skeleton
 from ..core.study.results import MEAN, RANDOM, TRAINED, Outcome
 from .features import Features, features
 from .pool import Poses, open_pool, protocol_of, reader_of, sequence_means
+from .probe_data import open_probe_source, probed
 from .protocols import show_card, write_card
 from .regressor_file import describe, save_regressor
 from .samples import write_samples
 from .scene import measure_scene
 from .session import Session, initial_model
+
+WAYS = ("fine-tuned", "frozen", "without looking")
+"""How methods of `poserep finetune` begin, whose numbers stand beside those of the probe."""
 
 
 def probe(session: Session, split: str = "test") -> list[Measurement]:
@@ -45,7 +50,8 @@ def probe(session: Session, split: str = "test") -> list[Measurement]:
         ConfigError: If the dataset has not the joints that the probe asks for.
         DataError: If the dataset has no such poses or no such split.
     """
-    composition, source, run = session.composition, session.source, session.run
+    source, run = open_probe_source(session.composition, session.source), session.run
+    composition = probed(session.composition)
     pool = open_pool(composition, source, split)
     ledger = Ledger(protocol_of(composition, source, split), run.folder, reader_of(composition))
     show_card(composition, ledger.protocol)
@@ -58,8 +64,10 @@ def probe(session: Session, split: str = "test") -> list[Measurement]:
         keep(run.folder, composition, pool.layout.skeleton, regressor, len(pool.poses.train))
     ledger.add_scene(*measure_scene(composition, source, session.model.pipeline, pool.test))
     write_card(run.folder, composition, ledger.protocol)
-    write_measurements(run.measurements if split == "test" else _aside(session, split), ledger.rows)
-    write_samples(session, pool, regressor)
+    path = results(run, split)
+    kept = [one for one in read_measurements(path) if one.method.startswith(WAYS)]
+    write_measurements(path, [*ledger.rows, *kept])
+    write_samples(replace(session, composition=composition, source=source), pool, regressor)
     return ledger.rows
 
 
@@ -83,8 +91,9 @@ def keep(folder: Path, composition: Composition, skeleton: Skeleton | None, regr
     save_regressor(folder, regressor, describe(composition, skeleton) | about)
 
 
-def _aside(session: Session, split: str) -> Path:
-    return session.run.measurements.with_name(f"measurements-{split}.json")
+def results(run: Run, split: str) -> Path:
+    """Where what was measured on a split is kept."""
+    return run.measurements if split == "test" else run.measurements.with_name(f"measurements-{split}.json")
 
 
 @dataclass(frozen=True, slots=True)

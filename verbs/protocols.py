@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.compose import Composition
-from ..core.config import Probe, complete, freeze, to_toml
+from ..core.config import PROBED, Probe, complete, freeze, to_toml
 from ..core.console import note, say, show_json
 from ..core.errors import ConfigError, did_you_mean
 from ..core.files import write_text
@@ -74,8 +74,9 @@ def read_card(name: str) -> Card:
 
 
 def _defaults() -> dict[str, Any]:
-    """Every setting of a probe that a card does not state: a card never keeps what a recipe says."""
-    return {name: field.default for name, field in Probe.model_fields.items()} | {"head": {"use": "mlp"}}
+    """Every setting of a probe that a card does not state: of what a recipe says, a card keeps the data alone."""
+    settings = {name: field.default for name, field in Probe.model_fields.items() if name not in PROBED}
+    return settings | {"head": {"use": "mlp"}}
 
 
 def card_sets(name: str) -> list[str]:

@@ -8,34 +8,42 @@ from pathlib import Path
 from typing import Any
 
 from ..core.compose import compose
-from ..core.config import Experiment, complete, to_toml
-from ..core.guard import schema_of
+from ..core.config import PROBED, Experiment, complete, to_toml
 from ..core.interfaces import KINDS, Kind
-from ..core.manifest import SHIPPED
+from ..core.outside.guard import schema_of
+from ..core.outside.manifest import SHIPPED
 from ..core.registry import Registry
+from .published import published_of
 
 SCHEMA = "http://json-schema.org/draft-07/schema#"
 
 
-def list_rows(registry: Registry | None = None) -> list[dict[str, str]]:
-    """Name, summary, paper row and package of each installed recipe, the shipped ones first; imports no plugin."""
+def list_rows(registry: Registry | None = None) -> list[dict[str, Any]]:
+    """What each installed recipe says of itself, the shipped ones first; imports no plugin.
+
+    Its name, summary, paper row and package, the dataset's name, the side of its crops, and the published rows.
+    """
     recipes = (registry or Registry()).recipes
     owners = {path: name.rpartition("/")[0] for name, path in recipes.items() if "/" in name}
     names = {path: name for name, path in recipes.items()}  # the short name comes last, where it is free
     rows = []
     for path, name in sorted(names.items(), key=lambda one: one[0] in owners):
-        about = {"summary": "", "paper": ""} | _about(path)
+        about = {"summary": "", "paper": "", "data": "", "crop": 0, "published": ()} | _about(path)
         rows.append({"recipe": name, **about, "package": owners.get(path, SHIPPED)})
     return rows
 
 
-def _about(path: Path) -> dict[str, str]:
+def _about(path: Path) -> dict[str, Any]:
     """What a recipe says of itself, or why it cannot be read: one that is broken hides no other."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         return {"summary": f"cannot be read: {error}"}
-    return {key: str(data[key]) for key in ("summary", "paper") if key in data}
+    told: dict[str, Any] = {key: str(data[key]) for key in ("summary", "paper") if key in data}
+    dataset, crop = data.get("dataset"), data.get("crop_size")
+    told["data"] = str(dataset.get("use", "")) if isinstance(dataset, dict) else ""
+    told["crop"] = crop if isinstance(crop, int) else 0
+    return told | {"published": published_of(data)}
 
 
 def complete_text(recipe: str, sets: Sequence[str] = (), uses: Sequence[str] = (), drops: Sequence[str] = ()) -> str:
@@ -83,6 +91,9 @@ def _place_parts(whole: dict[str, Any], definitions: dict[str, Any]) -> None:
     (role,) = slots["losses"]["patternProperties"]
     slots["losses"]["patternProperties"] = {role: {"$ref": "#/$defs/part.loss"}}
     definitions["Phase"]["properties"]["sampler"] = {"$ref": "#/$defs/part.sampler"}
-    definitions["Probe"]["properties"]["head"] = {"$ref": "#/$defs/part.head"}
+    for table in ("Probe", "FineTune"):
+        definitions[table]["properties"]["head"] = {"$ref": "#/$defs/part.head"}
+    for name in PROBED:
+        definitions["Probe"]["properties"][name] = {"$ref": "#/$defs/part.dataset"}
     for unused in ("Part", "LossPart"):
         definitions.pop(unused, None)

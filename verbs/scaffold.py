@@ -149,7 +149,7 @@ def words_of(name: str, kind: str) -> dict[str, str]:
     words |= {"distribution": PREFIX + name, "version": __version__, "api": str(API_LEVEL)}
     told = about(kind, words)
     words |= {"summary": told["summary"], "paper": f'paper = "{told["paper"]}"' * bool(told["paper"])}
-    words["Title"] = f"{kind.capitalize()} {part}"
+    words["Title"] = f"{kind.replace('_', ' ').capitalize()} {part}"
     net = (TEMPLATES / kind / "net.py.txt").is_file()
     words["files"] = f"| `{package}/{part}_net.py` | what needs torch, imported when the part is built |\n" * net
     return words | _experiment(words)
@@ -168,12 +168,13 @@ def _experiment(words: Mapping[str, str]) -> dict[str, str]:
             "usage": "Any study runs with it:\n\n```sh\nposerep ablate run STUDY.toml --executor " + part + "\n```",
         }
     role = {"loss": f"losses.{part}", "head": "probe.head"}.get(kind, kind)
+    flag = f"--set dataset.body={part}" if kind == "body_model" else f"--use {role}={part}"
     return {
         "experiment": f"{package}/recipes/{name}.toml",
         "experiment_holds": f"the recipe `{name}`, small enough for a CPU",
         "data": '["py.typed", "registry.toml", "recipes/*.toml"]',
         "try": f"poserep train {name}",
-        "usage": f"In any other recipe: `--use {role}={part}`.",
+        "usage": f"In any other recipe: `{flag}`.",
     }
 
 

@@ -39,7 +39,7 @@ def use_threads(threads: int) -> None:
 
 
 def open_model(
-    folder: Path, registry: Registry | None = None, sets: Sequence[str] = ()
+    folder: Path, registry: Registry | None = None, sets: Sequence[str] = (), uses: Sequence[str] = ()
 ) -> tuple[Run, Composition, Model]:
     """A run's plan and its newest weights, in evaluation mode, without its data; arguments as for `open_session`.
 
@@ -47,22 +47,25 @@ def open_model(
         DataError: If it is no run folder or has no checkpoint.
     """
     run = open_run(folder)
-    composition = compose(run.config, registry, sets=sets)
+    composition = compose(run.config, registry, sets=sets, uses=uses)
     model = Model(composition)
     load_model(folder, model)
     return run, composition, model.eval()
 
 
-def open_session(folder: Path, registry: Registry | None = None, sets: Sequence[str] = ()) -> Session:
+def open_session(
+    folder: Path, registry: Registry | None = None, sets: Sequence[str] = (), uses: Sequence[str] = ()
+) -> Session:
     """Open a run folder, with the newest checkpoint loaded.
 
     Args:
         folder: The run folder.
         registry: Which plugins there are.
         sets: Overrides of the config, as another dataset path.
+        uses: Other parts, as another head.
 
     Raises:
         DataError: If it is no run folder or has no checkpoint.
     """
-    run, composition, model = open_model(folder, registry, sets)
+    run, composition, model = open_model(folder, registry, sets, uses)
     return Session(run, composition, open_source(composition), model)

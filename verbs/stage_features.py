@@ -22,7 +22,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ..core.batches import open_source
 from ..core.checkpoint import load_model, write_whole
 from ..core.errors import DataError
 from ..core.interfaces import Array
@@ -34,6 +33,7 @@ from ..core.study.stages import Stage, composition_of
 from ..core.study.store import Store
 from .features import Features, features
 from .pool import Poses, open_pool, protocol_of
+from .probe_data import open_probe_source, probed
 from .regressor_file import skeleton_of
 from .samples import Shown, pictures, save_samples, shown
 from .scene import measure_scene
@@ -59,7 +59,7 @@ class Seen:
 def work(store: Store, stage: Stage, place: Path, registry: Registry) -> None:
     """Do the stage in its folder."""
     composition = composition_of(stage, registry)
-    source = open_source(composition)
+    source, composition = open_probe_source(composition), probed(composition)
     pool = open_pool(composition, source, stage.config["split"])
     model = initial_model(composition).eval()
     if stage.config["network"] == "initial":

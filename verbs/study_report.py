@@ -9,23 +9,27 @@ import csv
 import io
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
 from rich.markup import escape
 
+from ..core.config import Published
 from ..core.console import say, show_table
 from ..core.errors import ConfigError, DataError
 from ..core.files import write_text, writing
 from ..core.study.file import Study
 from ..core.study.results import TRAINED, Row, check_alike, label_counts, unit_of
 from ..core.study.statistics import Difference, Question, Test, compare
+from .published import notes_of
 from .study_page import View, study_page
 from .study_table import StudyTable, study_table
 
 Causes = Mapping[tuple[str, int], str]
 NONE: Causes = MappingProxyType({})
+Known = Mapping[str, Sequence[Published]]
+UNKNOWN: Known = MappingProxyType({})
 LATEX = {char: f"\\{char}" for char in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -61,7 +65,12 @@ class StudyReport:
 
 
 def build_study_report(
-    study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation", causes: Causes = NONE
+    study: Study,
+    rows: Sequence[Row],
+    folder: Path,
+    test: Test = "permutation",
+    causes: Causes = NONE,
+    published: Known = UNKNOWN,
 ) -> StudyReport:
     """Write ``table.csv``, ``sequences.csv``, ``differences.csv``, ``table.md``, ``table.tex`` and ``study.html``.
 
@@ -71,6 +80,7 @@ def build_study_report(
         folder: Folder to write to; made if need be.
         test: The test behind p.
         causes: Why trainings are missing, by arm and seed, where that is known.
+        published: What papers measured of the arms.
 
     Raises:
         DataError: If nothing was measured yet, the rows were not measured alike, or the folder cannot be written.
@@ -82,6 +92,8 @@ def build_study_report(
     question = question_of(study, rows, test)
     differences = compare(rows, study.arm_names, question)
     table = study_table(rows, study.arm_names, study.seeds, question, differences, causes)
+    told = notes_of(published, study.metric, rows[0].protocol.dataset)
+    table = replace(table, notes=(*table.notes, *told))
     contents = {
         "table.csv": to_csv(rows, study.arm_names, study.seeds, study.metric),
         "sequences.csv": sequences_csv(rows),
@@ -98,10 +110,15 @@ def build_study_report(
 
 
 def study_report(
-    study: Study, rows: Sequence[Row], folder: Path, test: Test = "permutation", causes: Causes = NONE
+    study: Study,
+    rows: Sequence[Row],
+    folder: Path,
+    test: Test = "permutation",
+    causes: Causes = NONE,
+    published: Known = UNKNOWN,
 ) -> StudyReport:
     """Write the report as `build_study_report` does; show its table, its notes, and where the files are."""
-    report = build_study_report(study, rows, folder, test, causes)
+    report = build_study_report(study, rows, folder, test, causes, published)
     table = report.table
     show_table(table.title, table.columns, table.rows, escape(table.caption))
     for text in (*table.notes, *(str(folder / name) for name in report.files)):

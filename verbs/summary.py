@@ -11,7 +11,7 @@ import json
 import tomllib
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from ..core.interfaces import Array
 from ..core.measurement import Measurement, Protocol, digits, read_measurements
 from ..core.run import Run, open_run
 from .protocols import read_rows
+from .published import lines_of, published_of
 
 NOTHING = "-"
 MAIN = "N-MPJPE"
@@ -149,10 +150,19 @@ def tables_of(runs: Sequence[RunData]) -> list[Table]:
         here = [(label, one) for label, one in found if one.protocol == protocol]
         learnt = sorted(dict.fromkeys(one.name for _, one in here if one.labels), key=lambda name: name != MAIN)
         for name in learnt:
-            tables.append(_table_by_labels(name, [pair for pair in here if pair[1].name == name], protocol))
+            shown = _table_by_labels(name, [pair for pair in here if pair[1].name == name], protocol)
+            tables.append(replace(shown, caption=" · ".join((shown.caption, *_published(runs, name, protocol)))))
         if free := [pair for pair in here if pair[1].name not in learnt]:
             tables.append(_table_by_name(free, protocol))
     return tables
+
+
+def _published(runs: Sequence[RunData], name: str, protocol: Protocol) -> Iterator[str]:
+    """What papers measured of the rows that these runs are."""
+    for data in runs:
+        if any(one.protocol == protocol for one in data.measurements):
+            for line in lines_of(published_of(data.config), name, protocol.dataset):
+                yield f"{data.label}: {line}" if len(runs) > 1 else line
 
 
 def _table_by_labels(name: str, found: Sequence[tuple[str, Measurement]], protocol: Protocol) -> Table:
@@ -219,7 +229,7 @@ def _count(found: Sequence[tuple[str, Measurement]]) -> str:
 def differences(runs: Sequence[RunData]) -> list[tuple[str, ...]]:
     """Rows (key, value in run 1, value in run 2, ...) of all config keys in which the runs differ."""
     flat = [dict(_flatten(data.config)) for data in runs]
-    keys = sorted({key for one in flat for key in one} - {"name", "summary", "paper"})
+    keys = sorted({key for one in flat for key in one} - {"name", "summary", "paper", "published"})
     rows = [(key, *(one.get(key, NOTHING) for one in flat)) for key in keys]
     return [row for row in rows if len(set(row[1:])) > 1]
 

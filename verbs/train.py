@@ -19,7 +19,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.multiprocessing.spawn import ProcessException
 
-from ..core.batches import Source, open_source
+from ..core.batches import open_source
 from ..core.checkpoint import load, save
 from ..core.compose import Composition, compose
 from ..core.console import err, note, progress_bar
@@ -30,6 +30,8 @@ from ..core.registry import Registry
 from ..core.run import Run, create, default_folder
 
 ACCELERATORS = ("auto", "cpu", "cuda")
+STOPPED = 130
+"""Exit code of what was asked to stop and goes on later, as of any program that Ctrl-C ends."""
 UNTRAINED = ("training.steps=0",)
 """What leaves a recipe's networks as they start."""
 
@@ -59,9 +61,9 @@ def train(composition: Composition, folder: Path | None, machine: Machine) -> Ru
     run = create(composition.resolved, folder or default_folder(composition.resolved))
     run.tell(state="running", steps=composition.steps, pid=os.getpid(), host=platform.node())
     if machine.processes == 1:
-        _train_process(composition, run, Fabric(devices=1, **_fabric_options(composition, machine)), machine)
+        _train_process(composition, run, Fabric(devices=1, **fabric_options(composition, machine)), machine)
         return run
-    options = _fabric_options(composition, machine) | {"strategy": _strategy(machine)}
+    options = fabric_options(composition, machine) | {"strategy": _strategy(machine)}
     fabric = Fabric(devices=machine.devices, num_nodes=machine.nodes, **options)
     with stop_signals():  # a Ctrl-C reaches every process; this one waits for the others
         _launch(fabric, run, machine)
@@ -92,7 +94,8 @@ def _launch(fabric: Fabric, run: Run, machine: Machine) -> None:
         raise kind(about["what"], where=about["where"], hint=about["hint"]) from error
 
 
-def _fabric_options(composition: Composition, machine: Machine) -> dict[str, Any]:
+def fabric_options(composition: Composition, machine: Machine) -> dict[str, Any]:
+    """Accelerator and precision for a fabric."""
     accelerator = machine.accelerator
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "cpu"
@@ -116,7 +119,7 @@ def _train_process(composition: Composition, run: Run, fabric: Fabric, machine: 
         if chief and state.step:
             note(f"going on from step {state.step} of {composition.steps}")
         with stop_signals(quiet=machine.processes > 1) as stop:
-            follow(composition, source, fabric, state, run, stop)
+            follow(composition, fit(composition, source, fabric, state), fabric, state, run, stop)
         if chief:
             run.tell(state="done" if state.step >= composition.steps else "stopped", step=state.step)
     except Exception as error:
@@ -156,16 +159,16 @@ def stop_signals(quiet: bool = False) -> Iterator[threading.Event]:
 
 
 def follow(
-    composition: Composition, source: Source, fabric: Fabric, state: State, run: Run, stop: threading.Event
+    composition: Composition, steps: Iterator[Step], fabric: Fabric, state: State, run: Run, stop: threading.Event
 ) -> None:
-    """Run the loop: record, show, checkpoint, stop."""
+    """Run the loop over the steps: record, show, checkpoint, stop."""
     training = composition.experiment.training
     chief = fabric.global_rank == 0
     if not composition.steps:  # the network as it starts: a baseline
         _checkpoint(run, state, fabric)
         return
     with progress(composition.steps, state.step, chief) as show:
-        for step in fit(composition, source, fabric, state):
+        for step in steps:
             last = step.index == composition.steps or anybody(stop.is_set(), fabric.device)
             if chief and (step.index % training.log_every == 0 or last):
                 run.record(step)

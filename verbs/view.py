@@ -30,7 +30,7 @@ from .analyse_swap import THRESHOLD, mask_iou
 from .pool import protocol_of
 from .probe import Ledger
 from .samples import as_bytes
-from .session import Session, open_session
+from .session import Session
 from .sheet import enlarged, save_sheet, titled
 from .summary import value_text
 from .view_pairs import apart, choose_pairs, spread
@@ -131,7 +131,7 @@ def sheet(found: Mapping[str, Tensor], draw: Draw, clips: Sequence[Clip]) -> lis
 
 
 def view_command(
-    folder: Path, cameras: tuple[str, str], output: Path | None, moments: int, as_json: bool = False
+    session: Session, cameras: tuple[str, str], output: Path | None, moments: int, as_json: bool = False
 ) -> None:
     """Print the numbers and draw the grid, ``view.png`` in the run folder if no place is given.
 
@@ -139,9 +139,8 @@ def view_command(
         ConfigError: If the run cannot turn latents, or there are no such cameras.
         DataError: If no two cameras saw a moment, or the picture cannot be written.
     """
-    session = open_session(folder)
+    dataset, folder = session.source.dataset, session.run.folder
     turning(session.model.pipeline, folder)
-    dataset = session.source.dataset
     pairs = choose_pairs(dataset, *cameras)
     draw = spread(pairs, MEASURED)
     found = synthesise(session, draw)

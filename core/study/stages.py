@@ -29,13 +29,13 @@ from ..config import complete, resolve
 from ..recipe import Source
 from ..registry import Registry
 
-WORDS = ("name", "summary", "paper")
+WORDS = ("name", "summary", "paper", "published")
 """Keys of a recipe that only speak to people."""
 PACE = ("checkpoint_every", "log_every")
 """Keys of training that change no weights."""
 DATA = ("crop_size", "dataset", "background")
 """What the frames and their backgrounds depend on."""
-POOL = ("fields", "stride", "test_stride", "target", "joints", "root", "mirror")
+POOL = ("fields", "stride", "test_stride", "target", "joints", "root", "mirror", "dataset", "test_dataset")
 """Keys of the probe that decide which features and poses are kept, beside the split."""
 SEEING = ("crop_size", "dataset", "background", "detector", "corruption", "encoder", "exchange", "decoder")
 """What the features of a network at its random start depend on, beside the seed: no sampler, no loss, no steps."""
@@ -91,14 +91,14 @@ def stages_of(composition: Composition, registry: Registry, split: str) -> list[
         addresses = tuple(need.address for need in needs)
         return Stage(kind, key_of(kind, config, addresses, packages), config, addresses, packages, title, recipe)
 
-    trained = {key: value for key, value in recipe.items() if key not in (*WORDS, "probe")}
+    trained = {key: value for key, value in recipe.items() if key not in (*WORDS, "probe", "finetune")}
     trained["training"] = {key: value for key, value in recipe["training"].items() if key not in PACE}
     losses = [wire for wire in composition.wires if wire.role.startswith("losses.")]
     told = {name for wire in losses for name in wire.writes} & set(probe["fields"])
     seeing = (*SEEING, "losses") if told else SEEING  # a loss's own network sees too
     started = {"network": "initial", "seed": seed} | _some(recipe, seeing) | pool
     reading = {key: value for key, value in probe.items() if key not in POOL} | {"seed": seed}
-    training_roles = [role for role in composition.parts if role != "probe.head"]
+    training_roles = [role for role in composition.parts if not role.startswith(("probe.", "finetune."))]
 
     data = stage("background", f"data of {recipe['dataset']['use']}", _some(recipe, DATA), DATA)
     pretraining = stage("pretraining", f"{recipe['name']}, seed {seed}", trained, training_roles, data)

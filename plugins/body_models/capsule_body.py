@@ -63,7 +63,7 @@ GIRTHS: dict[str, dict[str, float | Point]] = {
     "shoulders": {"chest": (0.5, 0, 0)},
     "hips": {"hips": (0.7, 0, 0)},
     "limbs": {"limb": 1, "neck": (0.6, 0, 0.6)},
-    "torso": {name: (1, 0, 1) for name in ("hips", "belly", "chest")},
+    "torso": dict.fromkeys(("hips", "belly", "chest"), (1, 0, 1)),
     "belly": {"belly": (0.7, 0, 1.5), "hips": (0.4, 0, 0.6)},
     "head_size": {"head": 1},
 }
@@ -156,7 +156,8 @@ def _side(mesh: Mesh, side: str, sign: int) -> None:
         [Ring(ankle, ankle, 0, radii, {ankle: 1}, (0, up, front)) for front, radii, up in FOOT], (LEFT, UP), 10, "foot"
     )
     rings = [
-        Ring(f"{side}_{bone}", f"{side}_{after[bone]}", share, radii, own(weights)) for bone, share, radii, weights in ARM
+        Ring(f"{side}_{bone}", f"{side}_{after[bone]}", share, radii, own(weights))
+        for bone, share, radii, weights in ARM
     ]
     mesh.add(rings, (UP, FRONT) if sign > 0 else (UP, BACK), 10, "limb")
     ends, wrist = (f"{side}_elbow", f"{side}_wrist"), {f"{side}_wrist": 1.0}

@@ -125,6 +125,6 @@ def table(rows: Mapping[str, Mapping[str, float | Point]], names: Sequence[str],
     found = np.zeros((len(names), 3, len(shape)))
     for parameter, things in rows.items():
         for name, amount in things.items():
-            which = [index for index, one in enumerate(names) if one == name or name == "*"]
+            which = [index for index, one in enumerate(names) if name in (one, "*")]
             found[which, :, shape.index(parameter)] = amount
     return found

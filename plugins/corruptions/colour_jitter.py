@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ColourJitterOptions(Options):
-    """Options of the colour jitter: factors are drawn per image and uniformly from 1 - strength to 1 + strength."""
+    """Options of the colour jitter: factors are drawn uniformly from 1 - strength to 1 + strength."""
 
     brightness: float = Field(default=0.4, ge=0, le=1)
     """Strength on the image as a whole."""
@@ -34,6 +34,8 @@ class ColourJitterOptions(Options):
     """Strength on the distance from each pixel's grey."""
     hue: float = Field(default=0.1, ge=0, le=0.5)
     """Greatest turn of the hue either way, in whole turns."""
+    asymmetric: float = Field(default=1.0, ge=0, le=1)
+    """Share of tuples whose images are each jittered in their own way; all images of the others in the same way."""
 
 
 def build(options: ColourJitterOptions, context: Context) -> ColourJitter:

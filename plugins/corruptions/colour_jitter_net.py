@@ -48,7 +48,7 @@ def jitter(image: Tensor, brightness_N: Tensor, contrast_N: Tensor, matrix_NCC: 
 
 
 class ColourJitter(nn.Module):
-    """Draws four numbers per image while training; hands the crop on otherwise."""
+    """Draws four numbers per image, or per tuple, while training; hands the crop on otherwise."""
 
     strengths: Tensor
     basis: Tensor
@@ -56,6 +56,7 @@ class ColourJitter(nn.Module):
     def __init__(self, options: ColourJitterOptions) -> None:
         super().__init__()
         strengths = (options.brightness, options.contrast, options.saturation, options.hue)
+        self.asymmetric = options.asymmetric
         self.register_buffer("strengths", torch.tensor(strengths), persistent=False)
         self.register_buffer("basis", chroma_basis().float(), persistent=False)
 
@@ -68,7 +69,15 @@ class ColourJitter(nn.Module):
         expect(("crop", crop, "B T 3 h w"))
         if not self.training:
             return {"crop_corrupted": crop}
-        drawn = (2 * uniform_rows(*crop.shape[:2], 4, like=crop) - 1) * self.strengths
+        drawn = (2 * self._numbers(crop) - 1) * self.strengths
         brightness, contrast, saturation, turn = drawn.flatten(0, 1).unbind(1)
         matrix = colour_matrix(1 + saturation, turn, self.basis.float())
         return {"crop_corrupted": jitter(crop.flatten(0, 1), 1 + brightness, 1 + contrast, matrix).view_as(crop)}
+
+    def _numbers(self, crop: Tensor) -> Tensor:
+        """Numbers in [0, 1) for each image, (B, T, 4); the first image's for all of a tuple that is jittered alike."""
+        drawn_BT4 = uniform_rows(*crop.shape[:2], 4, like=crop)
+        if self.asymmetric == 1:
+            return drawn_BT4
+        own_B = uniform_rows(len(crop), like=crop) < self.asymmetric
+        return torch.where(own_B[:, None, None], drawn_BT4, drawn_BT4[:, :1])

@@ -71,8 +71,9 @@ class Completion(nn.Module):
         seen_NSW = self.decoder_embed(tokens_visible.flatten(0, 1))
         x_NPW = filled_up(seen_NSW, self.mask_token, visible.flatten(0, 1), self.patches, self.gaps)
         there_NPW = None if memory is None else self.positions.add(self.decoder_embed(memory.flatten(0, 1)))
-        out_NPW: Tensor = self.dec_norm(self.run(self.positions.add(x_NPW), there_NPW))
-        return out_NPW.unflatten(0, visible.shape[:2])
+        out_NPW = self.dec_norm(self.run(self.positions.add(x_NPW), there_NPW))
+        out: Tensor = out_NPW.unflatten(0, visible.shape[:2])
+        return out
 
     def forward(self, *, tokens_visible: Tensor, visible: Tensor, memory: Tensor | None = None) -> dict[str, Tensor]:
         """patches_decoded (B, M, P, Q) of tokens_visible (B, M, S, D), visible (B, M, S), memory (B, M, P, D).

@@ -1,46 +1,46 @@
 """The dataset's own box, widened by a margin: what a method reaches where detection is no question.
 
-Source: the ground-truth crops of Rhodin et al., ECCV 2018, arXiv:1804.01110.
+Source: the ground-truth crops of Rhodin et al., ECCV 2018, arXiv:1804.01110. Square boxes, shifted and scaled at random
+while training, are for masked completion as of Armando et al., CVPR 2024, arXiv:2311.09104.
+Differs from the latter: how its boxes are made is not known to us.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from ...core.fields import expect
 from ...core.hookspecs import hookimpl
 from ...core.interfaces import Component, Context, Options
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from .provided_net import Provided
 
 
 class ProvidedOptions(Options):
     """Options of the provided box."""
 
     margin: float = Field(default=0.2, ge=0)
-    """How much longer the sides are than those of the true box."""
+    """How much longer the sides are than those of the true box; for completion 0.25 is customary, of hands 0.5."""
+    square: bool = False
+    """Make the shorter side as long as the longer one, in pixels, before the margin; it may leave the frame."""
+    jitter: float = Field(default=0.0, ge=0, lt=1)
+    """While training, sides are scaled by up to this share, and the box is shifted by up to this share of its sides,
+    either way and for each image by itself."""
 
 
-def widen(box: Tensor, margin: float) -> Tensor:
-    """A box (..., 4) with sides 1 + margin times as long about the same centre."""
-    grow = box.new_tensor([1 + margin, 1 + margin, 1.0, 1.0])
-    return box * grow
+def reads(options: ProvidedOptions) -> tuple[str, ...]:
+    """The frame, for its shape, only where boxes are made square."""
+    return ("true_box", "frame") if options.square else ("true_box",)
 
 
-class Provided:
-    """The true box with a margin."""
+def build(options: ProvidedOptions, context: Context) -> Provided:
+    """The stage, a module because boxes are jittered only while training."""
+    from .provided_net import Provided
 
-    def __init__(self, options: ProvidedOptions, context: Context) -> None:
-        self.margin = options.margin
-
-    def __call__(self, *, true_box: Tensor) -> Mapping[str, Tensor]:
-        """Box (B, T, 4) from the true one (B, T, 4)."""
-        expect(("true_box", true_box, "B T 4"))
-        return {"box": widen(true_box, self.margin)}
+    return Provided(options)
 
 
 @hookimpl
@@ -51,8 +51,9 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             kind="detector",
             name="provided",
             options=ProvidedOptions,
-            build=Provided,
-            reads=("true_box",),
+            build=build,
+            reads=reads,
             writes=("box",),
+            example={"square": True, "jitter": 0.1},
         )
     )

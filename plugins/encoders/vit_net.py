@@ -37,8 +37,8 @@ def masked_frames(roles: Roles, visible: Tensor | None) -> list[int]:
 class ViT(nn.Module):
     """One transformer for masked frames, of which it sees some patches, and for whole ones."""
 
-    mean_3: Tensor
-    std_3: Tensor
+    mean_Q: Tensor
+    std_Q: Tensor
 
     def __init__(self, options: ViTOptions, context: Context) -> None:
         super().__init__()
@@ -54,8 +54,8 @@ class ViT(nn.Module):
         self.enc_norm = LayerNorm(size.width)
         self.to_variant = nn.Linear(size.width, options.variant) if options.variant else nn.Identity()
         self.to_invariant = nn.Linear(size.width, options.invariant) if options.invariant else None
-        self.register_buffer("mean_3", torch.tensor(IMAGENET_MEAN)[:, None, None], persistent=False)
-        self.register_buffer("std_3", torch.tensor(IMAGENET_STD)[:, None, None], persistent=False)
+        self.register_buffer("mean_Q", torch.tensor(IMAGENET_MEAN).repeat(size.patch**2), persistent=False)
+        self.register_buffer("std_Q", torch.tensor(IMAGENET_STD).repeat(size.patch**2), persistent=False)
         self.apply(initialise)
         load_tokens(self, options.weights, "encoder")
 
@@ -72,21 +72,21 @@ class ViT(nn.Module):
         """
         expect(("crop", crop, "B N 3 h w"))
         masked = masked_frames(roles, visible)
-        shown = visible if masked else None
-        seen, whole, mean_BND = self._see(crop if crop_corrupted is None else crop_corrupted, masked, shown)
+        seen, whole, mean_BND = self._see(crop if crop_corrupted is None else crop_corrupted, masked, visible)
         written = {"tokens_visible": seen, "tokens": whole, "variant": self.to_variant(mean_BND)}
         if self.to_invariant is not None:
             if crop_corrupted is not None and crop_corrupted is not crop:
-                mean_BND = self._see(crop, masked, shown)[2]
+                mean_BND = self._see(crop, masked, visible)[2]
             written["invariant"] = self.to_invariant(mean_BND)
         return written
 
     def encode(self, patches_NSQ: Tensor, which_NS: Tensor | None = None) -> Tensor:
-        """Tokens (N, S, D) of standardised patches, all of a crop or those that are told; of a number of -1, zeros."""
+        """Tokens (N, S, D) of patches (N, S, Q) in [0, 1]: all of a crop, or those told, zeros for a number of -1."""
         there_NS = None
         if which_NS is not None and self.filled:
             there_NS, which_NS = which_NS >= 0, which_NS.clamp(min=0)
-        x = self.positions.add(self.patch_embed(patches_NSQ), which_NS)
+        standard_NSQ = (patches_NSQ - self.mean_Q) / self.std_Q
+        x = self.positions.add(self.patch_embed(standard_NSQ), which_NS)
         rotation = self.positions.rotation(which_NS)
         mask = None if there_NS is None else there_NS[:, None, None]
         for block in self.enc_blocks:
@@ -97,14 +97,13 @@ class ViT(nn.Module):
     def _see(self, crop: Tensor, masked: list[int], visible: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens of masked and of whole frames, and every frame's mean token (B, N, D) in the order of the tuple."""
         whole = [n for n in range(crop.shape[1]) if n not in masked]
-        patches_BNPQ = patchify((crop - self.mean_3) / self.std_3, self.patch)
-        count = patches_BNPQ.shape[2]
-        tokens_BRPD = self._frames(patches_BNPQ[:, whole] if masked else patches_BNPQ, None)
-        if visible is None:
+        tokens_BRPD = self._frames(patchify(crop[:, whole] if masked else crop, self.patch), None)
+        if visible is None or not masked:
+            count = tokens_BRPD.shape[2] if visible is None else visible.shape[2]
             return tokens_BRPD.new_zeros(len(crop), 0, count, self.width), tokens_BRPD, tokens_BRPD.mean(dim=2)
-        hit_BMS = visible.clamp(min=0)
-        tuples, frames = (torch.arange(n, device=crop.device) for n in hit_BMS.shape[:2])
-        patches_BMSQ = patches_BNPQ[:, masked][tuples[:, None, None], frames[:, None], hit_BMS]
+        tuples, frames = (torch.arange(n, device=crop.device) for n in visible.shape[:2])
+        patches_BMPQ = patchify(crop[:, masked], self.patch)
+        patches_BMSQ = patches_BMPQ[tuples[:, None, None], frames[:, None], visible.clamp(min=0)]
         tokens_BMSD = self._frames(patches_BMSQ, visible)
         number_BM1 = (visible >= 0).sum(dim=2, keepdim=True).clamp(min=1) if self.filled else visible.shape[2]
         means = torch.cat((tokens_BMSD.sum(dim=2) / number_BM1, tokens_BRPD.mean(dim=2)), dim=1)
@@ -116,4 +115,5 @@ class ViT(nn.Module):
         if not patches_BNSQ.shape[1]:
             return patches_BNSQ.new_zeros(*patches_BNSQ.shape[:3], self.width)
         which_NS = None if which_BNS is None else which_BNS.flatten(0, 1)
-        return self.encode(patches_BNSQ.flatten(0, 1), which_NS).unflatten(0, patches_BNSQ.shape[:2])
+        tokens: Tensor = self.encode(patches_BNSQ.flatten(0, 1), which_NS).unflatten(0, patches_BNSQ.shape[:2])
+        return tokens

@@ -22,7 +22,7 @@ Coordinates: points as camera coordinates, +x right, +y down, +z forward; rotati
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -44,6 +44,9 @@ class RotateViewOptions(Options):
     """Probability that the two frames of a moment are decoded from each other's time-variant latent."""
     sharpness: float = Field(default=10.0, gt=0)
     """What the cosines of several subjects are multiplied by: 10 for two in the paper's program, 2 for three."""
+    others: Literal["refuse", "own"] = "refuse"
+    """Tuples that are not two cameras at two moments, as a phase with a sampler of its own draws them: refuse them, or
+    decode each frame from its own latents."""
     redraw: NonNegativeInt = 0
     """How many frames of each tuple are decoded per step, drawn at random; 0 means all. All are in evaluation."""
 
@@ -77,7 +80,7 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             build=build,
             reads=("variant", "invariant", "rotation", "roles", "depth?"),
             writes=("decode_variant", "decode_invariant", "target", "mix?"),
-            roles=ROLES,
+            roles=lambda options: ROLES if options.others == "refuse" else (),
             several=True,
             example={"redraw": 2},
         )

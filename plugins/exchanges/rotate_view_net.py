@@ -96,6 +96,7 @@ class RotateView(nn.Module):
     def __init__(self, options: RotateViewOptions) -> None:
         super().__init__()
         self.redraw = options.redraw
+        self.refuses = options.others == "refuse"
         self.other_view = options.other_view
         self.sharpness = options.sharpness
 
@@ -118,7 +119,7 @@ class RotateView(nn.Module):
         target = choose(rotation, self.redraw if self.training else 0)
         pose_from = look_from = target
         written = {"decode_variant": variant, "decode_invariant": invariant, "target": target}
-        if self.training:
+        if self.training and (self.refuses or set(roles.names) == set(ROLES)):
             pose_from, look_from = (select(one, target) for one in sources(roles, variant, self.other_view))
             look_from = look_from if subjects == 1 else pose_from
             turn = relative_rotation(select(rotation, pose_from), select(rotation, target))

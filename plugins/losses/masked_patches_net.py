@@ -83,8 +83,8 @@ class MaskedPatches:
         )
         patch = round((patches_decoded.shape[-1] / 3) ** 0.5)
         seen = select(crop, target)
-        expect(("patches_decoded", patches_decoded, "B M P Q"), ("crop", patchify(seen, patch), "B M P Q"))
         true_BMPQ = patchify(standardised(seen.float()), patch)
+        expect(("patches_decoded", patches_decoded, "B M P Q"), ("crop", true_BMPQ, "B M P Q"))
         error_BMP = patch_errors(patches_decoded.float(), true_BMPQ, self.options.normalise, self.options.eps)
         counts_BMP = torch.ones_like(hidden) if self.options.loss_on == "all" else hidden
         if "box" in told:

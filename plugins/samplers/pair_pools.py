@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -50,7 +51,11 @@ class Listed:
 
 
 def views(
-    sampler: str, clips: Sequence[Clip], allowed: Array, tolerance_s: float, angles: tuple[tuple[float, float], Directions]
+    sampler: str,
+    clips: Sequence[Clip],
+    allowed: Array,
+    tolerance_s: float,
+    angles: tuple[float, float, Directions],
 ) -> Listed:
     """Every two frames that two cameras took of one take at once, with a good angle between the cameras.
 
@@ -67,10 +72,10 @@ def views(
         DataError: When no take is seen by two cameras at once, or only by cameras of other angles.
     """
     found = Moments.of(sampler, clips, allowed, tolerance_s)
-    (least, most), looks = angles
+    least, most, looks = angles
     edges = np.flatnonzero(np.diff(found.pair, prepend=-1, append=-1))
     kept, seen = [], []
-    for start, end in zip(edges[:-1], edges[1:], strict=True):
+    for start, end in pairwise(edges):
         here, there = found.here[start:end], found.there[start:end]
         if here[0] > there[0]:
             continue  # the same moments, the other way round
@@ -146,17 +151,18 @@ class Poses:
     def partner(self, rng: np.random.Generator, first: Array) -> Array:
         """A frame at a good distance from each of those that have one, (B,): on either side if there is room."""
         everywhere = np.arange(len(first))
-        backwards, forwards = (self.near >= self.far)[:, first]
+        near, far = self.near[:, first], self.far[:, first]
+        backwards, forwards = near >= far
         side = np.where(backwards & forwards, rng.integers(2, size=len(first)), forwards)
         sign = 2 * side - 1
-        closest, farthest = (first + sign * steps[:, first][side, everywhere] for steps in (self.far, self.near))
+        closest, farthest = (first + sign * steps[side, everywhere] for steps in (far, near))
         least_s, most_s = self.gap_s
         room_s = np.clip(np.abs(self.clock_s[farthest] - self.clock_s[first]), least_s, most_s)
         gap_s = least_s * (room_s / least_s) ** rng.random(len(first))
         wanted_s = self.clock_s[first] + sign * gap_s
         after = np.clip(np.searchsorted(self.clock_s, wanted_s), 1, len(self.clock_s) - 1)
         nearer = wanted_s - self.clock_s[after - 1] < self.clock_s[after] - wanted_s
-        return np.clip(after - nearer, np.minimum(closest, farthest), np.maximum(closest, farthest))
+        return np.clip(after - nearer.astype(np.int64), np.minimum(closest, farthest), np.maximum(closest, farthest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..claims import Check
-from . import choosing, data, declaration, kinds, learning, machines, running
+from . import bodies, choosing, data, declaration, kinds, learning, machines, running
 
 CHECKS: tuple[Check, ...] = (
     *declaration.CHECKS,
     *running.CHECKS,
     *learning.CHECKS,
     *kinds.CHECKS,
+    *bodies.CHECKS,
     *data.CHECKS,
     *choosing.CHECKS[:-1],
     *machines.CHECKS,

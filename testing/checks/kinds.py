@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from ...core.geometry import crop, paste, pixel_centres
 from ..claims import Check, SkippedError, demand
-from ..inputs import HARD, harden
+from ..inputs import HARD, harden, of_unit
 from ..subject import FACTS, Subject, learns
 
 DRAWS = 8
@@ -170,20 +170,60 @@ def order_free(subject: Subject) -> None:
 
 def head_learns(subject: Subject) -> None:
     """Some steps bring it nearer to what can be read off the features."""
-    head = subject.module()
-    torch.manual_seed(3)
-    x_NF = torch.randn(16, FACTS["features"])
-    y_NO = x_NF @ torch.randn(FACTS["features"], FACTS["outputs"])
+    head, given = subject.module(), subject.inputs(16, seed=3)
+    own: Any = head
+    if subject.reads:
+        labels = task_labels(subject, head(**given))
+        own.settle(given, labels)
+    else:
+        x_NF = given["features"]
+        y_NO = x_NF @ torch.randn(FACTS["features"], FACTS["outputs"])
     optimizer = torch.optim.Adam(list(learns(head).values()), lr=1e-2)
     losses = []
     for _ in range(30):
-        loss = F.mse_loss(head(x_NF), y_NO)
+        loss = own.loss(head(**given), labels) if subject.reads else F.mse_loss(head(x_NF), y_NO)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
     first, last = sum(losses[:3]), sum(losses[-3:])
     demand(last < first, f"after 30 steps its error is {last / 3:.3g}, at first {first / 3:.3g}")
+
+
+def task_labels(subject: Subject, predicted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Made-up labels of the frames that a task head has spoken of; what counts has class scores on axis 1."""
+    labels = {}
+    for name in subject.writes:
+        if name.endswith("?"):
+            continue
+        field, told = subject.field(name), predicted[name]
+        if field.unit == "index":
+            shape = (len(told), 1, *told.shape[2:]) if told.ndim > 2 else (len(told),)
+            labels[name] = torch.randint(told.shape[1], shape)
+        elif field.axes.endswith("H W"):
+            labels[name] = torch.rand(len(told), int(field.axes.split()[2]), *told.shape[-2:])
+        else:
+            labels[name] = of_unit(field.unit, told.shape)
+    return labels
+
+
+def task(subject: Subject) -> None:
+    """A head with a task gives an error for each frame, with a unit, and guesses without looking."""
+    if not subject.reads:
+        raise SkippedError("it is a plain map from features to numbers")
+    head: Any = subject.module(train=False)
+    given = subject.inputs(TUPLES)
+    labels = task_labels(subject, head(**given))
+    head.settle(given, labels)
+    loss = head.loss(head(**given), labels)
+    demand(loss.shape == () and bool(loss.isfinite()), "its loss is no finite number")
+    for what, said in (("what it says", head(**given)), ("its guess", head.guess(TUPLES))):
+        found = head.errors(said, labels)
+        wrong = [name for name, one in found.items() if tuple(one.shape) != (TUPLES,)]
+        demand(not wrong, f"of {what} {', '.join(wrong)} is not one number for each frame")
+        more = head.scores(said, labels) if hasattr(head, "scores") else {}
+        missing = [name for name in (*found, *more) if name not in head.units]
+        demand(not missing, f"{', '.join(missing)} has no unit")
 
 
 CHECKS = (
@@ -196,4 +236,5 @@ CHECKS = (
     Check("decoded", "its crops have the crop's size, its masks lie in [0, 1]", ("decoder",), decoded),
     Check("order_free", "its value does not depend on the order of the tuples", ("loss",), order_free),
     Check("head_learns", "it learns to read off what the features hold", ("head",), head_learns),
+    Check("task", "a task's errors are told frame by frame, with units", ("head",), task),
 )

@@ -20,6 +20,7 @@ from ..fixtures import MovingSquare, takes
 from ..inputs import with_gradient
 from ..jobs import double
 from ..subject import Subject, learns, not_finite, pull
+from . import bodies
 
 LOOKS = ("_local_scalar_dense", "item() cannot be called on meta", "aten::nonzero", "data-dependent")
 """What torch says where a value decides what is computed; the meta device has none."""
@@ -80,7 +81,7 @@ def export(subject: Subject) -> None:
     fields = subject.inputs()
     if not all(isinstance(one, Tensor) for one in fields.values()):
         raise SkippedError("it reads names, which are no tensors")
-    arguments = ((fields["features"],), {}) if subject.kind == "head" else ((), fields)
+    arguments = ((fields["features"],), {}) if "features" in fields else ((), fields)
     with quiet(), torch.no_grad():
         program = torch.export.export(part, arguments[0], kwargs=arguments[1]).module()
         wanted, got = subject.call(part, fields), subject.call(program, fields)
@@ -100,7 +101,8 @@ def cost(subject: Subject) -> Numbers:
     """Parameters, millions of operations and milliseconds for one tuple; for parts of other kinds milliseconds."""
     if subject.kind in MODEL:
         return _model_cost(subject)
-    work = {"dataset": _read, "sampler": _draw, "background": _fill, "executor": _submit}[subject.kind](subject)
+    kinds = {"dataset": _read, "sampler": _draw, "background": _fill, "body_model": _pose, "executor": _submit}
+    work = kinds[subject.kind](subject)
     return {"milliseconds": milliseconds(work, 1 if subject.kind == "executor" else REPEATS)}
 
 
@@ -149,6 +151,12 @@ def _draw(subject: Subject) -> Callable[[], object]:
 def _fill(subject: Subject) -> Callable[[], object]:
     background, dataset = subject.shared, MovingSquare()
     return lambda: background.at(dataset, 0, np.arange(4))
+
+
+def _pose(subject: Subject) -> Callable[[], object]:
+    body = subject.shared
+    inputs = bodies.still(body, 1)
+    return lambda: body(*inputs)
 
 
 def _submit(subject: Subject) -> Callable[[], object]:

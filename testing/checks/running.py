@@ -109,6 +109,12 @@ def written(subject: Subject, out: Mapping[str, Any], tuples: int, optional: boo
     if subject.kind == "loss":
         demand(isinstance(out["loss"], Tensor) and out["loss"].shape == (), "it does not give a scalar tensor")
         return
+    if subject.kind == "head" and subject.reads:
+        missing = {name for name in subject.writes if not name.endswith("?")} - set(out)
+        demand(not missing, f"it declares that it writes {', '.join(sorted(missing))}, but does not")
+        wrong = [name for name, one in out.items() if len(one) != tuples]
+        demand(not wrong, f"for {tuples} frames it gives another number of {', '.join(wrong)}")
+        return
     if subject.kind == "head":
         shape = tuple(out["outputs"].shape)
         demand(shape == (tuples, FACTS["outputs"]), f"for {tuples} rows it gives {shape}")

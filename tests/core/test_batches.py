@@ -1,3 +1,5 @@
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +9,7 @@ import torch
 from poserep.core.batches import Batches, Source, build_sampler, open_source
 from poserep.core.compose import compose
 from poserep.core.errors import DataError
-from poserep.core.interfaces import Draw
+from poserep.core.interfaces import Array, Clip, Dataset, Draw
 from poserep.core.registry import Registry
 from poserep.tests.fakes.tiny import TINY
 from poserep.tests.fakes.toy import toy
@@ -102,3 +104,74 @@ def test_clips_that_are_too_short_are_refused(tmp_path: Path) -> None:
     source = open_source(composition)
     with pytest.raises(DataError, match="no clip is long enough for the sampler 'equidistant'"):
         build_sampler(composition, "sampler", source.dataset, composition.context)
+
+
+class Picky:
+    """Draws frames at random; accepts those of an even number."""
+
+    roles = ("only",)
+
+    def __init__(self, tries: int = 50) -> None:
+        self.tries = tries
+        self.looked: list[frozenset[str]] = []
+
+    def look(self, dataset: Dataset, labels: frozenset[str]) -> None:
+        self.looked.append(labels)
+
+    def prepare(self, clips: Sequence[Clip], allowed: Array) -> None:
+        assert len(self.looked) == 1
+
+    def draw(self, rng: np.random.Generator, count: int) -> Draw:
+        return Draw(rng.integers(2, size=(count, 1)), rng.integers(10, size=(count, 1)))
+
+    def accepts(self, draw: Draw, frame: Array) -> Array:
+        shade = 20 * (draw.clip + 1) + 8 * draw.frame
+        assert np.array_equal(frame[..., 0, 0, 0], shade)  # the frames are those of the draw
+        return np.asarray(draw.frame[:, 0] % 2 == 0)
+
+    def again(self, rng: np.random.Generator, draw: Draw) -> Draw:
+        return Draw(draw.clip, rng.integers(10, size=draw.frame.shape))
+
+
+def picky(folder: Path, count: int = 32, tries: int = 50) -> Batches:
+    return Batches(open_source(toy(folder)), Picky(tries), count, seed=0)
+
+
+def test_a_choosy_samplers_tuples_are_drawn_again_until_it_accepts_them(tmp_path: Path) -> None:
+    made = picky(tmp_path)
+    draw, batch = made.choose(3, slice(0, 32))
+    assert (draw.frame % 2 == 0).all()
+    assert torch.equal(batch["frame"][..., 0, 0, 0].long(), torch.from_numpy(20 * (draw.clip + 1) + 8 * draw.frame))
+    assert torch.equal(batch["clip"], torch.from_numpy(draw.clip))
+    torch.testing.assert_close(batch["time"], torch.from_numpy(draw.frame / 10).float())
+    good = made.draw(3).frame % 2 == 0
+    assert np.array_equal(draw.frame[good], made.draw(3).frame[good])  # what was good at first stays
+
+
+def test_a_choosy_batch_follows_from_seed_and_step_alone_and_each_row_from_its_place(tmp_path: Path) -> None:
+    one, other = picky(tmp_path), picky(tmp_path)
+    list(other.run(0, 3))
+    assert same(one.at(5), other.at(5))
+    whole, _ = one.choose(5, slice(0, 32))
+    half, _ = one.choose(5, slice(16, 32))  # as the second of two processes has it
+    assert np.array_equal(whole.frame[16:], half.frame)
+
+
+def test_what_is_never_accepted_is_trained_on_and_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    made = picky(tmp_path, tries=2)
+    draws = [made.choose(step, slice(0, 32))[0] for step in range(3)]
+    odd = int((draws[0].frame % 2).sum())
+    assert 0 < odd < 16
+    assert caplog.messages == [
+        f"step 0: the sampler turned down {odd} of 32 tuples 2 times over; they are trained on all the same"
+    ]
+    assert (picky(tmp_path, tries=1).choose(0, slice(0, 32))[0].frame == made.draw(0).frame).all()
+
+
+def test_a_sampler_that_looks_is_shown_the_dataset_and_its_labels_before_it_is_prepared(tmp_path: Path) -> None:
+    composition, sampler = toy(tmp_path), Picky()
+    chosen = composition.parts["sampler"]
+    part = replace(chosen, component=replace(chosen.component, build=lambda options, context: sampler))
+    shown = replace(composition, resolved=replace(composition.resolved, parts={**composition.parts, "sampler": part}))
+    build_sampler(shown, "sampler", open_source(composition).dataset, composition.context)
+    assert sampler.looked == [composition.labels]

@@ -54,30 +54,40 @@ def resolved(recipe: str, sets: Sequence[str] = (), uses: Sequence[str] = (), dr
             "there is no sampler named 'temporl'",
             "did you mean 'temporal'?",
         ),
-        ("name=Mine", "name: string should match pattern '^[a-z0-9][a-z0-9_.-]*$', not 'Mine'", ""),
-        ("losses.A={use='css'}", "losses.A: string should match pattern '^[a-z][a-z0-9_]*$', not 'A'", ""),
-        ("crop_size=0", "crop_size: input should be greater than 0, not 0", ""),
-        ("crop_size=1.5", "crop_size: input should be a valid integer, not 1.5", ""),
-        ("training.batch=true", "training.batch: input should be a valid integer, not True", ""),
-        ("training.decay=2", "training.decay: input should be less than or equal to 1, not 2", ""),
-        ("training.learning_rate=inf", "training.learning_rate: input should be a finite number, not inf", ""),
+        ("name=Mine", "name: must be of the form ^[a-z0-9][a-z0-9_.-]*$, not 'Mine'", ""),
+        ("losses.A={use='css'}", "losses.A: must be of the form ^[a-z][a-z0-9_]*$, not 'A'", ""),
+        ("crop_size=0", "crop_size: must be greater than 0, not 0", ""),
+        ("crop_size=1.5", "crop_size: must be a whole number, not 1.5", ""),
+        ("training.batch=true", "training.batch: must be a whole number, not true", ""),
+        ("training.decay=2", "training.decay: must be at most 1, not 2", ""),
+        ("training.learning_rate=inf", "training.learning_rate: must be a finite number, not inf", ""),
         (
             "training.precision=fp8",
-            "training.precision: input should be '32-true', 'bf16-mixed' or '16-mixed', not 'fp8'",
+            "training.precision: must be '32-true', 'bf16-mixed' or '16-mixed', not 'fp8'",
             "",
         ),
-        ("losses.box.weight=nan", "losses.box.weight: input should be a finite number, not nan", ""),
-        ("losses.box.weight=heavy", "losses.box.weight: input should be a valid number, not 'heavy'", ""),
+        ("losses.box.weight=nan", "losses.box.weight: must be a finite number, not nan", ""),
+        ("losses.box.weight=heavy", "losses.box.weight: must be a number, not 'heavy'", ""),
         ("dataset=studio", "dataset: must be a table, not 'studio'", 'a part is a table: { use = "NAME" }'),
         (
             "detector.model=7",
-            "detector.model: input should be a valid string, not 7",
+            "detector.model: must be text, not 7",
             """text stands in quotes: KEY='"..."' on the command line""",
         ),
         ("losses.box.size=[0.5]", "losses.box.size.1 is missing", None),
-        ("phases.a={steps=0}", "phases.a.steps: input should be greater than 0, not 0", ""),
-        ("phases.a={steps=1, losses=[]}", None, ""),
-        ("detector.min_size=0", "detector.min_size: input should be greater than 0, not 0", ""),
+        ("phases.a={steps=0}", "phases.a.steps: must be greater than 0, not 0", ""),
+        ("phases.a={steps=1, losses=[]}", "phases.a.losses: must be a list of 1 or more, not []", ""),
+        ("training=3", "training: must be a table, not 3", "set the keys inside it, as training.KEY=VALUE"),
+        ("probe.mirror=1", "probe.mirror: must be true or false, not 1", ""),
+        ("probe.labels=100", "probe.labels: must be a list, not 100", ""),
+        ("probe.joints=3", "probe.joints: must be text or a list, not 3", None),
+        ("probe.joints=['head', 3]", "probe.joints.1: must be text, not 3", None),
+        (
+            "probe.metrics=['PCK']",
+            "probe.metrics.0: must be 'N-MPJPE', 'MPJPE' or 'P-MPJPE', not 'PCK'",
+            "",
+        ),
+        ("detector.min_size=0", "detector.min_size: must be greater than 0, not 0", ""),
     ],
 )
 def test_a_wrong_key_or_value_is_told_with_its_flag_and_the_near_name(
@@ -111,7 +121,7 @@ def test_what_a_recipe_cannot_do_without_is_told(drop: str, what: str, hint: str
 
 def test_a_phase_without_a_length_is_told() -> None:
     assert faults(sets=["phases.a.losses=['box']"]) == (
-        Problem("phases.a.steps is missing", "--set phases.a.losses=['box']", "add it: steps = ..."),
+        Problem("phases.a.steps is missing", "--set phases.a.losses=['box']", "add it: --set phases.a.steps=..."),
     )
 
 
@@ -122,7 +132,7 @@ def test_problems_of_the_file_carry_its_line() -> None:
         resolve(tomllib.loads(text), Source(FILE, text), REGISTRY)
     batch, model = (text.splitlines().index(line) + 1 for line in ("batch = 0", 'modell = "x"'))
     assert {(problem.what, problem.where) for problem in caught.value.problems} == {
-        ("training.batch: input should be greater than 0, not 0", f"{FILE}:{batch}"),
+        ("training.batch: must be greater than 0, not 0", f"{FILE}:{batch}"),
         ("detector.modell: there is no such key in detector stn", f"{FILE}:{model}"),
     }
 
@@ -140,6 +150,7 @@ def test_a_missing_option_of_a_part_points_to_the_part() -> None:
     (fault,) = faults(uses=["dataset=video"])
     assert fault.what == "dataset.path is missing"
     assert fault.where == "--use dataset=video"
+    assert fault.hint == "add it: --set dataset.path=..."
 
 
 def test_a_rule_between_options_is_told_in_plain_words() -> None:

@@ -140,10 +140,10 @@ def test_another_size_is_refused(file: Path, options: dict[str, int], told: str)
 
 
 def test_unknown_names_missing_files_and_half_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there are no weights 'vit_bas_patch16_224.dino'") as caught:
+    with pytest.raises(ConfigError, match=r"there are no weights 'vit_bas_patch16_224\.dino'") as caught:
         encoder("vit_bas_patch16_224.dino")
     assert "vit_base_patch16_224.dino" in caught.value.hint
-    with pytest.raises(ConfigError, match="there are no weights 'vit_base_patch16_224.dino' for a decoder"):
+    with pytest.raises(ConfigError, match=r"there are no weights 'vit_base_patch16_224\.dino' for a decoder"):
         decoder("vit_base_patch16_224.dino")
     with pytest.raises(DataError, match="there is no such weight file"):
         encoder(str(tmp_path / "none.pth"))

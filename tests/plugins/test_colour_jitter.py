@@ -73,6 +73,26 @@ def test_equal_seeds_jitter_equally() -> None:
     assert torch.equal(*outs)
 
 
+def test_a_share_of_tuples_is_jittered_alike_in_all_images() -> None:
+    crop = torch.rand(1, 1, 3, 8, 8).expand(400, 2, 3, 8, 8)
+    for share in (0.0, 0.25, 1.0):
+        torch.manual_seed(0)
+        out = stage(asymmetric=share)(crop=crop)["crop_corrupted"]
+        own = (out[:, 0] - out[:, 1]).abs().amax(dim=(1, 2, 3)) > 1e-4
+        assert float(own.float().mean()) == pytest.approx(share, abs=0.06)
+        assert len({round(float(one.mean()), 6) for one in out[:, 0]}) > 300  # tuples differ from each other
+
+
+def test_images_jittered_alike_are_jittered_as_the_first_would_be_alone() -> None:
+    crop = torch.rand(3, 2, 3, 8, 8)
+    outs = []
+    for share in (0.0, 1.0):
+        torch.manual_seed(5)
+        outs.append(stage(asymmetric=share)(crop=crop)["crop_corrupted"])
+    assert torch.equal(outs[0][:, 0], outs[1][:, 0])
+    assert not torch.equal(outs[0][:, 1], outs[1][:, 1])
+
+
 def test_gradient_to_the_crop_is_right() -> None:
     crop = image().double().requires_grad_()
     mixing = colour_matrix(torch.tensor([1.2]).double(), torch.tensor([0.05]).double(), chroma_basis())

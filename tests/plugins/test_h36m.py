@@ -286,7 +286,7 @@ def test_a_subject_that_is_not_there_is_refused(copy: Path) -> None:
         opened(copy, subjects=("S1", "S7"), cameras=(FIRST,))
     assert str(caught.value) == (
         "this copy of Human3.6M (raw) has nothing of S7 that can be read\n"
-        f"  at   {copy}\n  hint S7: nothing of this subject"
+        f"  at   {copy}\n  hint of those asked for there is: S1; the data are at http://vision.imar.ro/human3.6m"
     )
     with pytest.raises(DataError, match=r"has no labels of a camera '1'"):
         opened(copy, cameras=("1",))

@@ -415,7 +415,7 @@ def test_a_subject_that_is_not_there_is_refused(own: Path) -> None:
         opened(own, subjects=("S6", "S2"))
     assert str(caught.value) == (
         f"this copy of MPI-INF-3DHP has nothing of the subject 'S2' that could be read\n  at   {own}\n"
-        "  hint S2: nothing of this subject"
+        "  hint of those asked for there is: S6; the data are at https://vcai.mpi-inf.mpg.de/3dhp-dataset"
     )
 
 

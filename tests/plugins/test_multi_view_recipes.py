@@ -167,6 +167,7 @@ def test_nsd_trains_on_calibrated_videos(footage: Path) -> None:
 def test_nsd_video_trains_on_true_and_virtual_cameras(footage: Path) -> None:
     sets = [text for text in TINY if not text.startswith(("dataset.", "sampler.", "encoder.variant", "probe."))]
     sets += ["encoder.variant=9", "background.require_motion=false"]
+    sets += ["dataset.rolled=[-30.0, 30.0]", "dataset.mirrored=true"]
     sets += [f"dataset.path={footage}", f"dataset.calibration={footage / 'a.qca.txt'}", "dataset.height=32"]
     composition = compose("nsd-video", REGISTRY, sets=sets)
 

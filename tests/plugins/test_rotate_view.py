@@ -188,6 +188,17 @@ def test_tuples_of_another_sampler_are_refused() -> None:
     assert caught.value.hint == "use the sampler two_view_two_time"
 
 
+def test_where_they_are_welcome_frames_of_other_tuples_keep_their_own_latents() -> None:
+    latents, turns, ours = labelled(2), rotations((2, 4, 3, 3)), Roles(("first", "second", "third", "fourth"))
+    found = stage(3, others="own")(variant=latents, invariant=latents, rotation=turns, roles=ours)
+    for name in ("decode_variant", "decode_invariant"):
+        torch.testing.assert_close(found[name], latents)
+    views = stage(3, others="own", other_view=1.0)(
+        variant=latents, invariant=latents, rotation=turns, roles=Roles(ROLES)
+    )
+    assert not torch.equal(views["decode_variant"], latents)
+
+
 def test_a_latent_that_is_no_points_is_refused() -> None:
     with pytest.raises(ConfigError, match="has 128 numbers, no multiple of 3") as caught:
         stage(128)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from poserep.core.errors import ConfigError, ShapeError
 from poserep.core.interfaces import Context, Roles
-from poserep.networks.patches import patchify, unpatchify
+from poserep.networks.patches import patchify, standardised, unpatchify
 from poserep.plugins.encoders.vit import SIZES, ViTOptions, build, facts
 from poserep.plugins.encoders.vit_net import ViT
 
@@ -128,7 +128,7 @@ def test_it_is_timms_transformer_without_a_class_token_given_the_same_weights() 
     assert left.unexpected_keys == ["pos_embed"]
     assert left.missing_keys == ["positions.table"]
     crop = crops()
-    wanted = theirs.forward_features((crop[:, 0] - part.mean_3) / part.std_3)
+    wanted = theirs.forward_features(standardised(crop[:, 0]))
     torch.testing.assert_close(part(crop=crop, roles=ROLES)["tokens"][:, 0], wanted)
 
 

@@ -59,6 +59,11 @@ class Bounded(Options):
     """Most that the positive may be away from the reference, in seconds."""
 
 
+def bodies(name: str) -> Callable[[Options, object], object]:
+    """Builds a class of `bad_bodies`, which needs torch."""
+    return lambda options, context: getattr(import_module(f"{HERE}.bad_bodies"), name)()
+
+
 def net(name: str) -> Callable[[Any, Any], Any]:
     """Builds a class or function of `bad_net`, which needs torch."""
     return lambda options, context: getattr(import_module(f"{HERE}.bad_net"), name)()
@@ -113,6 +118,10 @@ def sampler(name: str, made: str, options: type[Options] = Plain) -> Component:
 
 def executor(name: str, made: str) -> Component:
     return Component(kind="executor", name=name, options=Plain, build=data(made))
+
+
+def body(name: str, made: str = "Stick") -> Component:
+    return Component(kind="body_model", name=name, options=Plain, build=bodies(made))
 
 
 COMPONENTS = (
@@ -180,7 +189,14 @@ COMPONENTS = (
     executor("passes_errors", "Silent"),
     executor("cancels", "Offended"),
     executor("closes", "Once"),
+    body("describes", "Unweighted"),
+    body("rests", "OtherTemplate"),
+    body("rigid", "Adrift"),
+    body("apart", "Sees"),
+    body("bends", "Stiff"),
+    body("poses", "Stays"),
     # nothing is wrong with these
+    body("good"),
     corruption("good"),
     loss("good", "Size"),
     encoder("good", "Encoder"),

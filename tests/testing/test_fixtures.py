@@ -56,7 +56,7 @@ def test_made_up_fields_have_the_vocabularys_axes(name: str) -> None:
 
 
 def test_a_field_of_a_package_is_made_up_from_what_its_manifest_says() -> None:
-    made = value(Field("mine:depth", "B T D 1", "mm", "depth"), 2, ROLES)
+    made = value(Field("mine:depth", "B T L 1", "mm", "depth"), 2, ROLES)
     assert made.shape == (2, 3, 5, 1)
 
 

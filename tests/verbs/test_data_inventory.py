@@ -10,7 +10,8 @@ from typer.testing import CliRunner, Result
 
 from poserep.cli import app
 from poserep.core.errors import DataError
-from poserep.core.interfaces import Array, Context
+from poserep.core.interfaces import Array, Clip, Context
+from poserep.core.inventory import tell_missing
 from poserep.core.skeleton import HUMAN36M_17
 from poserep.tests.fakes.copy import Copy, CopyOptions, registry, standing
 from poserep.verbs import data
@@ -25,10 +26,10 @@ OUTPUT = """\
 missing  S9 walk: the camera c2 [its video]
 missing  S11: the whole subject
 to be had at https://example.org/register
- count            here  paper  difference
- training frames     8      8          +0
- test frames         2   1000        -998
-3 clips, 10 frames, 0.1 s; labels: pose
+ count            here  paper     difference
+ training frames     8      8     +0 (+0.0%)
+ test frames         2  1,000  -998 (-99.8%)
+3 clips, 10 frames, 0.1 s at 50 frames per second; labels: pose
 3D labels projected onto 2D labels: median 0.00 px, 95 % within 0.50 px, worst 3.00 px (S1/walk/c2 #0); \
 160 joints of 10 frames
 left and right: 100% of 20 bent knees bend forwards
@@ -66,6 +67,27 @@ def test_inspect_as_json_has_all_of_it(inspect: object) -> None:
     assert found["inventory"]["counts"][1] == {"what": "test frames", "ours": 2, "paper": 1000}
     assert found["projection"]["worst_px"] == 3.0
     assert found["sides"] == {"bent": 20, "forwards": 1.0}
+
+
+def test_pictures_that_are_no_film_are_told_apart_from_footage() -> None:
+    assert timing(60.0) == ", 60 s apart"
+    assert timing(0.1, 0.2) == ", 0.9 s at 5 to 10 frames per second"
+    assert timing() == ""
+
+
+def timing(*gaps_s: float) -> str:
+    dataset = built()
+    dataset.clips = [Clip("a", "a", "a", "a", "train", gap_s * np.arange(4)) for gap_s in gaps_s]
+    return data._timing(data.inspect(dataset))
+
+
+def test_what_a_copy_lacks_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    tell_missing("h36m: /data", ())
+    tell_missing("h36m: /data", ("S5", "S6", "S7", "S8", "S11"))
+    with data._unsaid():
+        tell_missing("h36m: /data", ("S5",))
+
+    assert caplog.messages == ["h36m: /data lacks S5; S6; S7; and 2 more, which `poserep data inspect` lists"]
 
 
 def test_sides_that_are_swapped_are_told(inspect: object) -> None:

@@ -385,6 +385,11 @@ def test_after_training_both_ways_to_look_are_told(tmp_path: Path) -> None:
     assert after_training(folder) == f"poserep predict {folder} VIDEO   or   poserep swap {folder}"
 
 
+def test_after_a_stopped_training_going_on_comes_first(tmp_path: Path) -> None:
+    folder = make(tmp_path / "a", state="stopped")
+    assert after_training(folder) == f"poserep train {folder / 'config.toml'} --run {folder}"
+
+
 def test_the_report_of_a_run_without_labels_does_not_send_one_to_probe(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

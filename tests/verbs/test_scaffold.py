@@ -45,7 +45,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def name_of(kind: str) -> str:
-    return f"{kind}-of-a-rather-long-name"[:LONGEST].rstrip("-")
+    return f"{kind.replace('_', '-')}-of-a-rather-long-name"[:LONGEST].rstrip("-")
 
 
 def part_of(kind: str) -> str:
@@ -59,6 +59,7 @@ def registry(written: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Registr
     for kind in KINDS:
         monkeypatch.syspath_prepend(written / kind)
     points = [EntryPoint(f"poserep-{name_of(kind)}", f"poserep_{part_of(kind)}", GROUP) for kind in KINDS]
+    monkeypatch.setattr(poserep.core.registry, "installed_points", lambda: points)  # a dataset opens its body model
     yield Registry(installed=points)
     for module in set(sys.modules) - before:
         if module.startswith("poserep_"):
@@ -134,6 +135,7 @@ def test_its_recipe_uses_it_composes_and_trains(registry: Registry, kind: str) -
     steps = list(fit(composition, open_source(composition), fabric, make_state(composition, fabric)))
 
     used = {(chosen.component.kind, chosen.component.name) for chosen in composition.parts.values()}
+    used.add(("body_model", getattr(composition.parts["dataset"].options, "body", "")))
     assert (kind, part_of(kind)) in used
     assert [step.index for step in steps] == [1, 2]
     assert not registry.broken

@@ -43,9 +43,9 @@ def start(folder: Path, *sets: str, more: Sequence[str] = ()) -> subprocess.Pope
     )
 
 
-def finish(process: subprocess.Popen[str]) -> tuple[str, str]:
+def finish(process: subprocess.Popen[str], code: int = 0) -> tuple[str, str]:
     out, err = process.communicate(timeout=200)
-    assert process.returncode == 0, err
+    assert process.returncode == code, err
     return out, err
 
 
@@ -104,11 +104,12 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(whole: Path) -> None:
     process = start(folder, *LONG)
     wait_for_steps(folder, process, 4)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = finish(process)
+    out, err = finish(process, code=130)
     about = Run(folder).about()
     assert about["state"] == "stopped"
     assert f"stopped at step {about['step']} of 40" in out
     assert "stopping after this step; press Ctrl-C again to stop at once" in err
+    assert f"next: poserep train {folder}/config.toml --run {folder}" in err
     assert complete_checkpoints(folder)[-1].name == f"step-{about['step']:08d}"
     _, err = finish(start(folder, *LONG))
     assert f"going on from step {about['step']} of 40" in err
@@ -167,7 +168,7 @@ def test_ctrl_c_stops_two_processes_at_the_same_step(tmp_path: Path) -> None:
     process = start(folder, *sets, more=["--devices", "2"])
     wait_for_steps(folder, process, 3)
     os.killpg(process.pid, signal.SIGINT)
-    out, _ = finish(process)
+    out, _ = finish(process, code=130)
     assert "stopped at step" in out
     assert Run(folder).about()["state"] == "stopped"
     assert len(complete_checkpoints(folder)) == 1

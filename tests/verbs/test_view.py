@@ -198,6 +198,12 @@ def test_a_real_camera_that_was_held_out_is_seen_from_the_nearest_of_the_others(
     assert found["degrees"] == pytest.approx(49, abs=0.5)
 
 
+def test_another_part_of_the_data_is_looked_at(nsd_run: Path, tmp_path: Path) -> None:
+    words = (nsd_run, "-o", tmp_path / "v.png", "--set", "dataset.seconds=1.0", "--json")
+    half = json.loads(command(*words).stdout)["measurements"][0]["samples"]
+    assert half < json.loads(command(*words[:3], "--json").stdout)["measurements"][0]["samples"]
+
+
 def test_a_run_that_turns_nothing_is_refused(studio_run: Path) -> None:
     result = command(studio_run)
     assert isinstance(result.exception, ConfigError)

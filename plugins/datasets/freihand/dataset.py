@@ -145,7 +145,7 @@ class Freihand:
         else:
             missing += self._evaluation.missing
             counts.append(Count("evaluation samples", self._evaluation.count, PAPER["evaluation"]))
-        return Inventory(tuple(found), tuple(missing), tuple(counts), REGISTER)
+        return Inventory(tuple(found), tuple(missing), tuple(counts), REGISTER, ("set", "takes", "cameras"))
 
     def _numbers(self, name: str, clip: int, indices: Array) -> Array:
         shelf = self._shelves[clip]

@@ -36,6 +36,7 @@ from .samples import NAMES, Samples, annotated, by_folder, few, settled
 
 log = logging.getLogger("poserep")
 
+COLUMNS = ("split", "people", "classes")
 MADE_UP_S = 60.0
 """Between pictures that have no time."""
 
@@ -130,7 +131,7 @@ class Gestures:
             rows = self._all.split_S == number
             told = tuple(self._all.classes[one] for one in np.unique(self._all.gesture_S[rows]))
             found.append(Found(name, len(np.unique(self._all.user_S[rows])), told, int(rows.sum())))
-        return Inventory(tuple(found), self._all.notes, counts_of(self._all), REGISTER)
+        return Inventory(tuple(found), self._all.notes, counts_of(self._all), REGISTER, COLUMNS)
 
     def _box(self, row: int) -> tuple[float, float, float, float]:
         height, width = image_size(self._pictures.path(self._samples.picture_S[row]))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ....core.errors import DataError, did_you_mean
+from ....core.inventory import tell_missing
 from ..names import natural
 from .camera import CAMERAS, read_metadata
 from .mmpose import is_mmpose, mmpose_views
@@ -16,8 +16,6 @@ from .protocol import REGISTER, SUBJECTS
 from .raw import Lenses, is_raw, raw_views
 from .videopose import is_videopose, videopose_views
 from .view import View, Wanted
-
-log = logging.getLogger("poserep")
 
 METADATA = "metadata.xml"
 INSIDE = ("", "extracted", "processed", "annotated")
@@ -67,20 +65,17 @@ def find(root: str, subjects: Sequence[str], cameras: Sequence[str], metadata: s
     if not lenses and not any(view.place.lens for view in views):
         missing.append(f"{METADATA}, without which cameras are not known: no rotation, horizon and projection")
     seen = {view.place.subject for view in views}
-    missing += [f"{subject}: nothing of this subject" for subject in wanted.subjects if subject not in seen]
     if lost := [name for name in subjects if name not in seen] or ([] if views else list(wanted.subjects)):
+        found = ", ".join(sorted(seen, key=natural)) or "nobody"
+        there = f"of those asked for there is: {found}; the data are at {REGISTER}"
         raise DataError(
             f"this copy of Human3.6M ({form}) has nothing of {', '.join(lost)} that can be read",
             where=str(inside),
-            hint=missing[0],
+            hint=next((line for line in missing if line.startswith(tuple(lost))), there),
         )
-    if missing:
-        log.warning("h36m: %s lacks %s%s", home, "; ".join(missing[:3]), _more(len(missing) - 3))
+    missing += [f"{subject}: nothing of this subject" for subject in wanted.subjects if subject not in seen]
+    tell_missing(f"h36m: {home}", missing)
     return Copy(form, inside, views, tuple(missing))
-
-
-def _more(count: int) -> str:
-    return f"; and {count} more, which `poserep data inspect` lists" if count > 0 else ""
 
 
 def _check_names(subjects: Sequence[str], cameras: Sequence[str]) -> None:

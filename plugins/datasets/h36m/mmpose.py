@@ -14,21 +14,16 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ....core.errors import DataError
 from ....core.interfaces import Array
-from ....media.images import image_size
 from ....media.untrusted import load_npz, load_pickle
 from .camera import H36mCamera
-from .protocol import FPS
 from .raw import Lenses
-from .view import Labels, Place, View, Wanted
-
-if TYPE_CHECKING:
-    from ....media.footage import Footage
+from .view import Labels, PictureView, Place, Wanted
 
 FILES = "annotation_body3d/fps*/h36m_*.npz"
 CAMERAS = "annotation_body3d/cameras.pkl"
@@ -62,7 +57,7 @@ class Arrays:
         return np.concatenate([file["center"] - half_M1, file["center"] + half_M1], axis=1)
 
 
-class MmposeView(View):
+class MmposeView(PictureView):
     """Rows of such a file, and the folder of pictures that they name."""
 
     skeleton = "human36m_17"
@@ -71,20 +66,9 @@ class MmposeView(View):
         super().__init__(place)
         self._arrays, self._rows_N, self._home = arrays, rows_N, home
 
-    def _file(self, number: int) -> Path:
+    def file(self, number: int) -> Path:
+        """As the annotations name it."""
         return self._home / f"{self._home.name}_{number + 1:06d}.jpg"
-
-    def size_WH(self) -> tuple[int, int]:
-        """That of the first picture."""
-        height, width = image_size(self._file(int(self.place.numbers_N[0])))
-        return width, height
-
-    def footage(self, size_HW: tuple[int, int]) -> Footage:
-        """The pictures that have a row."""
-        from ....media.footage import image_footage
-
-        numbers_N = self.place.numbers_N
-        return image_footage([self._file(int(number)) for number in numbers_N], size_HW, numbers_N / FPS)
 
     def labels(self, universal: bool) -> Labels:
         """The view's rows."""

@@ -11,27 +11,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ....core.errors import DataError
 from ....core.interfaces import Array
-from ....media.images import image_size
 from ....media.untrusted import open_h5
 from ..names import natural
-from .protocol import FPS
 from .raw import Lenses, subject_folders
-from .view import Labels, Place, View, Wanted
-
-if TYPE_CHECKING:
-    from ....media.footage import Footage
+from .view import Labels, PictureView, Place, Wanted
 
 LABELS = "annot.h5"
 PICTURE = "img_{:06d}.jpg"
 
 
-class ProcessedView(View):
+class ProcessedView(PictureView):
     """Rows of an HDF5 file, pictures beside it."""
 
     def __init__(self, place: Place, home: Path, rows_N: Array) -> None:
@@ -39,20 +33,9 @@ class ProcessedView(View):
         self._labels, self._pictures = home / LABELS, home / "imageSequence" / place.camera
         self._rows_N = rows_N
 
-    def _file(self, number: int) -> Path:
+    def file(self, number: int) -> Path:
+        """As the extraction names it."""
         return self._pictures / PICTURE.format(number + 1)
-
-    def size_WH(self) -> tuple[int, int]:
-        """That of the first picture."""
-        height, width = image_size(self._file(int(self.place.numbers_N[0])))
-        return width, height
-
-    def footage(self, size_HW: tuple[int, int]) -> Footage:
-        """The pictures that have a row."""
-        from ....media.footage import image_footage
-
-        numbers_N = self.place.numbers_N
-        return image_footage([self._file(int(number)) for number in numbers_N], size_HW, numbers_N / FPS)
 
     def labels(self, universal: bool) -> Labels:
         """The camera's rows of ``pose/3d`` or ``pose/3d-univ``, and of ``pose/2d``."""

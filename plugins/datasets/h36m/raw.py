@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,11 +22,7 @@ from ....media.untrusted import cdf_shape, load_cdf, open_h5
 from ..names import natural
 from ..thinning import shortage
 from .camera import H36mCamera
-from .protocol import FPS
-from .view import Labels, Place, View, Wanted
-
-if TYPE_CHECKING:
-    from ....media.footage import Footage
+from .view import Labels, Place, VideoView, Wanted
 
 Lenses = Mapping[tuple[str, str], H36mCamera]
 VARIABLE = "Pose"
@@ -43,28 +37,12 @@ NAMED_TAKES = 3
 """Of more takes that lack the same, the number is told."""
 
 
-class RawView(View):
+class RawView(VideoView):
     """Labels in CDF files, a video beside them."""
 
     def __init__(self, place: Place, video: Path, files: Mapping[str, Path]) -> None:
-        super().__init__(place)
-        self._video, self._files = video, files
-
-    @cached_property
-    def _size_WH(self) -> tuple[int, int]:
-        from ....media.footage import video_size
-
-        return video_size(self._video)
-
-    def size_WH(self) -> tuple[int, int]:
-        """As the video says; cameras differ by two lines."""
-        return self._size_WH
-
-    def footage(self, size_HW: tuple[int, int]) -> Footage:
-        """The annotated frames of the video, in place."""
-        from ....media.footage import video_footage
-
-        return video_footage(self._video, size_HW, count=len(self.place.numbers_N), fps=FPS)
+        super().__init__(place, video)
+        self._files = files
 
     def labels(self, universal: bool) -> Labels:
         """The CDF files, cut to the frames that the video has; the camera gives what they do not."""

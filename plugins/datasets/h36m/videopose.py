@@ -11,7 +11,6 @@ Axes: N frames, J = 32 joints.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,40 +20,22 @@ from ....core.errors import DataError
 from ....core.interfaces import Array
 from ....media.untrusted import load_object
 from ..thinning import shortage
-from .protocol import FPS
 from .raw import Lenses, listed
-from .view import Labels, Place, View, Wanted
+from .view import Labels, Place, VideoView, Wanted
 
 if TYPE_CHECKING:
-    from ....media.footage import Footage
     from .camera import H36mCamera
 
 FILE = "data_3d_h36m.npz"
 OTHER_NAMES = {"WalkingDog": "WalkDog", "TakingPhoto": "Photo"}
 
 
-class VideoPoseView(View):
+class VideoPoseView(VideoView):
     """World joints before one of the cameras, and its video."""
 
     def __init__(self, place: Place, lens: H36mCamera, world_NJ3: Array, video: Path) -> None:
-        super().__init__(place)
-        self._lens, self._world_NJ3, self._video = lens, world_NJ3, video
-
-    @cached_property
-    def _size_WH(self) -> tuple[int, int]:
-        from ....media.footage import video_size
-
-        return video_size(self._video)
-
-    def size_WH(self) -> tuple[int, int]:
-        """As the video says."""
-        return self._size_WH
-
-    def footage(self, size_HW: tuple[int, int]) -> Footage:
-        """The annotated frames of the video, in place."""
-        from ....media.footage import video_footage
-
-        return video_footage(self._video, size_HW, count=len(self.place.numbers_N), fps=FPS)
+        super().__init__(place, video)
+        self._lens, self._world_NJ3 = lens, world_NJ3
 
     def labels(self, universal: bool) -> Labels:
         """Joints in the camera's coordinates, and their projection."""

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ....core.errors import DataError
 from ....core.interfaces import Array
+from ....media.images import image_size
+from .protocol import FPS
 
 if TYPE_CHECKING:
     from ....media.footage import Footage
@@ -99,3 +103,47 @@ class View(ABC):
         raise DataError(
             "this copy has no boxes of its own", where=self.place.name, hint='dataset.boxes = "joints" makes them'
         )
+
+
+class VideoView(View):
+    """A view whose pictures are a video."""
+
+    def __init__(self, place: Place, video: Path) -> None:
+        super().__init__(place)
+        self._video = video
+
+    @cached_property
+    def _size_WH(self) -> tuple[int, int]:
+        from ....media.footage import video_size
+
+        return video_size(self._video)
+
+    def size_WH(self) -> tuple[int, int]:
+        """As the video says; cameras differ by two lines."""
+        return self._size_WH
+
+    def footage(self, size_HW: tuple[int, int]) -> Footage:
+        """The annotated frames of the video, in place."""
+        from ....media.footage import video_footage
+
+        return video_footage(self._video, size_HW, count=len(self.place.numbers_N), fps=FPS)
+
+
+class PictureView(View):
+    """A view whose pictures are files of their own."""
+
+    @abstractmethod
+    def file(self, number: int) -> Path:
+        """The picture of a frame, counted from 0."""
+
+    def size_WH(self) -> tuple[int, int]:
+        """That of the first picture."""
+        height, width = image_size(self.file(int(self.place.numbers_N[0])))
+        return width, height
+
+    def footage(self, size_HW: tuple[int, int]) -> Footage:
+        """The pictures that have a row."""
+        from ....media.footage import image_footage
+
+        numbers_N = self.place.numbers_N
+        return image_footage([self.file(int(number)) for number in numbers_N], size_HW, numbers_N / FPS)

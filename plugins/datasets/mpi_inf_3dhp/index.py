@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from ....core.errors import DataError, did_you_mean
 from ....core.interfaces import Count, Found, Inventory
+from ....core.inventory import tell_missing
 from ..thinning import kept
 from .held_out import held_out_root, held_out_views
 from .protocol import (
@@ -25,8 +25,6 @@ from .protocol import (
 )
 from .train import train_root, train_views
 from .view import View
-
-log = logging.getLogger("poserep")
 
 
 def find(
@@ -50,14 +48,15 @@ def find(
         views += held_out_views(folder, tested, protocol != "all_data", missing)
     seen = {view.place.subject for view in views}
     told = " ".join(missing)
-    missing += [f"{name}: nothing of this subject" for name in wanted if name not in seen and f"{name}:" not in told]
+    there = f"of those asked for there is: {', '.join(sorted(seen)) or 'nobody'}; the data are at {REGISTER}"
     for name in subjects:
         if name not in seen:
             raise DataError(
                 f"this copy of MPI-INF-3DHP has nothing of the subject {name!r} that could be read",
                 where=str(home),
-                hint=next((line for line in missing if line.startswith(name)), did_you_mean(name, sorted(seen))),
+                hint=next((line for line in missing if line.startswith(name)), there),
             )
+    missing += [f"{name}: nothing of this subject" for name in wanted if name not in seen and f"{name}:" not in told]
     if not views:
         raise DataError(
             "there is no copy of MPI-INF-3DHP that could be read" if home.is_dir() else "there is no such folder",
@@ -65,9 +64,7 @@ def find(
             hint="; ".join(missing[:1])
             or f"dataset.root holds S1/Seq1/annot.mat or mpi_inf_3dhp_test_set/TS1; the data are at {REGISTER}",
         )
-    if missing:
-        more = f"; and {len(missing) - 3} more, which `poserep data inspect` lists" if len(missing) > 3 else ""
-        log.warning("mpi_inf_3dhp: %s lacks %s%s", home, "; ".join(missing[:3]), more)
+    tell_missing(f"mpi_inf_3dhp: {home}", missing)
     return tuple(views), tuple(missing)
 
 

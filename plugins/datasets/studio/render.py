@@ -80,13 +80,13 @@ def render(
         seen_F = marks_K.index_select(0, solid.pair % len(marks_K))
         masks_THW[part].view(-1).scatter_(0, solid.pixel, seen_F)
     if noise_seeds_T is not None and light.noise > 0:
-        frames_T3HW = _with_noise(frames_T3HW, light.noise, noise_seeds_T)
+        frames_T3HW = with_noise(frames_T3HW, light.noise, noise_seeds_T)
     return frames_T3HW, masks_THW
 
 
 def _draw(body: Capsules, view: View, light: Light, frames_T3HW: Tensor) -> Fragments:
     """Draw shadow and body into a few frames, in place; what is seen of the body, whole pixels."""
-    _cast_shadow(body, view, light, frames_T3HW)
+    cast_shadow(body, view, light, frames_T3HW)
     height, width = frames_T3HW.shape[2:]
     pixels = len(frames_T3HW) * height * width
     shots = fragments(project(body, view), height, width)
@@ -125,7 +125,7 @@ def _paint(frames_T3HW: Tensor, pixel_F: Tensor, colour_3F: Tensor, opacity_F: T
         at_F = at_F + area
 
 
-def _cast_shadow(body: Capsules, view: View, light: Light, frames_T3HW: Tensor) -> None:
+def cast_shadow(body: Capsules, view: View, light: Light, frames_T3HW: Tensor) -> None:
     """Darken the ground under what is near it: each capsule leaves a Gaussian blob below its middle, in place."""
     if light.shadow <= 0:
         return
@@ -178,7 +178,7 @@ def _blobs(body: Capsules, view: View, light: Light) -> tuple[Tensor, Tensor, Te
     return view.to_pixels(below_TK3).flatten(0, 1), spread.flatten(0, 1), weight_TK.flatten()
 
 
-def _with_noise(frames_T3HW: Tensor, noise: float, seeds_T: Tensor) -> Tensor:
+def with_noise(frames_T3HW: Tensor, noise: float, seeds_T: Tensor) -> Tensor:
     """Add a seeded window of one large noise image to every frame."""
     height, width = frames_T3HW.shape[2:]
     windows = _noise(noise, height, width).to(frames_T3HW.device).unfold(1, height, 1).unfold(2, width, 1)

@@ -62,22 +62,27 @@ class Scene(Protocol):
         ...
 
 
-def make_scene(name: str, seed: int, frame_size: tuple[int, int], cameras: int = 4) -> Scene:
+def make_scene(name: str, seed: int, frame_size: tuple[int, int], cameras: int = 4, people: int = 1) -> Scene:
     """A scene; equal arguments give the same scene.
 
     Args:
-        name: One of ``SCENES``.
+        name: One of ``SCENES``, or "hands".
         seed: Source of its cameras, colours and furniture.
         frame_size: Width and height of a frame, pixels.
-        cameras: How many of them.
+        cameras: How many of them; before each hand.
+        people: How many hands.
 
     Raises:
         ConfigError: No scene has that name, or there is no camera.
     """
-    if name not in SCENES:
-        raise ConfigError(f"no scene {name!r}", where="studio", hint=f"choose one of {', '.join(SCENES)}")
+    if name not in (*SCENES, "hands"):
+        raise ConfigError(f"no scene {name!r}", where="studio", hint=f"choose one of {', '.join(SCENES)}, hands")
     if cameras < 1:
         raise ConfigError("a scene needs a camera", where="studio", hint="cameras = 1 or more")
+    if name == "hands":
+        from .hands import make_hands
+
+        return make_hands(seed, frame_size, people, cameras)
     return SCENES[name](np.random.default_rng(seed), frame_size, cameras)
 
 

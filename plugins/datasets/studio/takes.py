@@ -21,31 +21,44 @@ from .motion.motion import Motion
 
 if TYPE_CHECKING:
     from .body import Subject
-    from .dataset import StudioOptions
+    from .figures import Figures
+    from .options import StudioOptions
+    from .posing import Posed
     from .scenes import Scene
 
 ACTIONS = {"room": ("gait", "gestures", "squats", "bends", "turns"), "dive": ("dive",), "slope": ("ski",)}
 ROOM_MM = 800.0  # farther from the room's middle than this, a camera may lose the person
+TURNS = 3  # every third take of a person tests, where takes are dealt
 HELD_OUT = 4  # every fourth recorded motion is a test motion
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One clip to be drawn: world joints (T, J, 3) in mm, who, the index of the camera, and who else is there."""
+    """One clip to be drawn: world joints (T, J, 3) in mm, who, the index of the camera, and who else is there.
+
+    Of a body model also how it is posed, and of a hand which gesture each frame shows, (T,) int64.
+    """
 
     clip: Clip
     joints_TJ3: Array
     subject: Subject
     camera: int
     others: tuple[tuple[Array, Subject], ...] = ()
+    posed: Posed | None = None
+    gesture_T: Array | None = None
 
 
-def plan_takes(options: StudioOptions, scene: Scene) -> list[Take]:
-    """All clips, split by split. Equal options, equal clips."""
+def plan_takes(options: StudioOptions, scene: Scene, figures: Figures | None = None) -> list[Take]:
+    """All clips, split by split, of people or with ``figures`` of a body model. Equal options, equal clips."""
+    if options.scene == "hands" and figures is not None:
+        from .hands import plan_hands
+
+        return plan_hands(options, scene, figures.body, cast_of(options))
     pieces = recorded_pieces(options) if options.motion else {}
     takes: list[Take] = []
     for number, split in enumerate(cast_of(options)):
-        takes += _subject_takes(options, scene, number, split, pieces.get(split, []))
+        found = _subject_takes(Repertoire(options, scene, pieces.get(split, [])), number, split, figures)
+        takes += found if figures is None else [figures.dressed(take) for take in found]
     return takes
 
 
@@ -54,6 +67,17 @@ def cast_of(options: StudioOptions) -> list[str]:
     return (
         ["train"] * options.subjects + ["validation"] * options.validation_subjects + ["test"] * options.test_subjects
     )
+
+
+def dealt(clips: Sequence[Clip], protocol: str) -> Iterator[Clip]:
+    """Clips in the splits of a protocol: those that they have, or by takes, or all for training."""
+    turns: dict[str, list[str]] = {}
+    for clip in clips:
+        takes = turns.setdefault(clip.subject, [])
+        if clip.take not in takes:
+            takes.append(clip.take)
+        tests = protocol == "takes" and takes.index(clip.take) % TURNS == TURNS - 1
+        yield clip if protocol == "poses" else replace(clip, split="test" if tests else "train")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +119,14 @@ class Repertoire:
         return as_long(self.perform(self.motion(action, rng), subject, spot_2), frames)
 
 
-def _subject_takes(
-    options: StudioOptions, scene: Scene, number: int, split: str, pieces: Sequence[Motion]
-) -> Iterator[Take]:
+def _subject_takes(does: Repertoire, number: int, split: str, figures: Figures | None) -> Iterator[Take]:
     from .body import make_subject
 
+    options, scene = does.options, does.scene
     name = f"S{number + 1:02d}"
     subject = make_subject(f"{options.seed}-{name}", scene.outfit)
+    subject = figures.fitted(subject) if figures is not None else subject
     others = companions(options.seed, name, scene, options.people - 1)
-    does = Repertoire(options, scene, pieces)
     every = product(enumerate(does.actions), range(options.takes), range(scene.count))
     for (action_index, action), take, camera in every:
         own = 0 if options.synchronised else camera

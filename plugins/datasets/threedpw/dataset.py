@@ -174,7 +174,7 @@ class ThreeDPW:
             counts.append(Count(f"{split} frames of sequences with one person", ours, paper))
         if self._options.protocol != "single":
             counts = []
-        return Inventory(tuple(found), self._index.missing, tuple(counts), REGISTER)
+        return Inventory(tuple(found), self._index.missing, tuple(counts), REGISTER, ("split", "sequences", "cameras"))
 
 
 LABELS = ("pose", "pose_2d", "true_box", "rotation")
