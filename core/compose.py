@@ -141,7 +141,7 @@ def _stage_wires(resolved: Resolved) -> list[Wire]:
     experiment = resolved.experiment
     wires = []
     for role, kind, part in experiment.parts():
-        if kind == "loss" or role.startswith(("phases.", "probe.")):
+        if kind == "loss" or role.startswith(("phases.", "probe.", "finetune.")):
             continue
         chosen = resolved.parts[role]
         reads = declared(chosen.component.reads, chosen.options)

@@ -51,10 +51,11 @@ class State:
 
 
 def learning_rate(step: int, steps: int, training: Training) -> float:
-    """Rate at a step: a linear rise over the warm-up, then full height, then a linear fall to zero at the end."""
+    """Rate at a step: a linear rise over the warm-up, then full height, then a fall to zero at the end."""
     rise = min(1.0, (step + 1) / training.warmup_steps) if training.warmup_steps else 1.0
     tail = training.decay * steps
     fall = min(1.0, (steps - step) / tail) if tail else 1.0
+    fall = (1 - math.cos(math.pi * fall)) / 2 if training.fall == "cosine" else fall
     return training.learning_rate * rise * fall
 
 
@@ -78,12 +79,22 @@ def make_state(composition: Composition, fabric: Fabric) -> State:
     theirs = {id(parameter) for group in groups.values() for parameter in group}
     own = [p for p in model.parameters() if id(p) not in theirs and p.requires_grad]
     fused = training.precision != "16-mixed"  # a fused optimiser unscales gradients itself: they could not be clipped
-    main = torch.optim.Adam(own, lr=training.learning_rate, fused=fused)
+    main = optimizer_of(own, training, fused)
     wrapped, main = fabric.setup(model, main)
     optimizers = {"main": main}
     for role, group in groups.items():
-        optimizers[role] = fabric.setup_optimizers(torch.optim.Adam(group, lr=training.learning_rate, fused=fused))
+        optimizers[role] = fabric.setup_optimizers(optimizer_of(group, training, fused))
     return State(model, optimizers, wrapped=wrapped, precision=fabric.strategy.precision)
+
+
+def optimizer_of(weights: Sequence[nn.Parameter], training: Training, fused: bool) -> torch.optim.Optimizer:
+    """Adam, or with a decay AdamW, which spares biases and norms."""
+    settings: dict[str, Any] = {"lr": training.learning_rate, "betas": (0.9, training.beta_2), "fused": fused}
+    if not training.weight_decay:
+        return torch.optim.Adam(weights, **settings)
+    decayed, spared = [w for w in weights if w.ndim > 1], [w for w in weights if w.ndim <= 1]
+    groups = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.AdamW([one for one in groups if one["params"]], weight_decay=training.weight_decay, **settings)
 
 
 def fit(composition: Composition, source: Source, fabric: Fabric, state: State) -> Iterator[Step]:

@@ -7,8 +7,6 @@ Axes: N frames, J joints, 2 = x y.
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -16,7 +14,6 @@ if TYPE_CHECKING:
     from .interfaces import Array
 
 Point = tuple[float, float]
-log = logging.getLogger("poserep.missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +59,6 @@ class Inventory:
     counts: tuple[Count, ...]
     register: str
     columns: tuple[str, str, str] = ("subject", "takes", "cameras")
-
-
-def tell_missing(copy: str, missing: Sequence[str]) -> None:
-    """Log the first things that a copy lacks. `poserep data inspect` lists them all instead."""
-    more = f"; and {len(missing) - 3} more, which `poserep data inspect` lists" if len(missing) > 3 else ""
-    if missing:
-        log.warning("%s lacks %s%s", copy, "; ".join(missing[:3]), more)
 
 
 @runtime_checkable

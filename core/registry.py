@@ -32,6 +32,7 @@ from .outside.manifest import (
     find_manifest,
     installed_points,
     read_manifest,
+    without,
 )
 from .outside.trial import ends, trials
 from .recipe import shipped
@@ -108,12 +109,6 @@ class Registry:
         count = Counter(path.stem for path in full.values())
         return full | {path.stem: path for path in full.values() if count[path.stem] == 1} | shipped()
 
-    @property
-    def without(self) -> str:
-        """What a hint adds where a name is unknown and packages are left out, one of which may have it."""
-        names = ", ".join(self.left_out)
-        return f"; --no-plugins or {LIST} leaves out the parts of {names}" if names else ""
-
     def names(self, kind: Kind) -> list[str]:
         """Declared names of one kind, sorted; imports nothing."""
         return sorted(entry.name for entry in self.entries.values() if entry.kind == kind)
@@ -134,7 +129,7 @@ class Registry:
         key = f"{kind}.{name}"
         if key not in self.entries:
             hint = did_you_mean(name, self.names(kind), f"installed: {', '.join(self.names(kind)) or 'none'}")
-            hint += self.without
+            hint += without(self.left_out)
             raise self.refusal(key) or PluginError(f"there is no {kind} named {name!r}", hint=hint)
         if error := self._refused.get(key):
             raise error

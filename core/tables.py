@@ -59,9 +59,15 @@ class Training(Options):
     warmup_steps: int = Field(default=0, ge=0)
     """Steps over which the rate rises from zero."""
     decay: float = Field(default=0.0, ge=0, le=1)
-    """Share of all steps, at the end, over which the rate falls linearly to zero."""
+    """Share of all steps, at the end, over which the rate falls to zero."""
+    fall: Literal["linear", "cosine"] = "linear"
+    """How it falls: in a line, or as half a wave."""
     clip: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     """Largest norm of the gradient, longer ones are shortened to it; 0 leaves them as they are."""
+    beta_2: float = Field(default=0.999, ge=0, lt=1)
+    """Adam's memory of squared gradients."""
+    weight_decay: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    """Decoupled decay (AdamW) of all weights with more than one axis."""
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     """Lightning Fabric's name for the arithmetic."""
     seed: int = Field(default=0, ge=0)
@@ -70,6 +76,12 @@ class Training(Options):
     """Steps between checkpoints."""
     log_every: PositiveInt = 10
     """Steps between records of the losses."""
+
+    @model_serializer(mode="wrap")
+    def _terse(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without later keys at their defaults, see `Probe`."""
+        later = {"fall": "linear", "beta_2": 0.999, "weight_decay": 0.0}
+        return {key: value for key, value in handler(self).items() if value != later.get(key, ...)}
 
 
 PoseMetric = Literal["N-MPJPE", "MPJPE", "P-MPJPE"]

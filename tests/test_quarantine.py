@@ -21,6 +21,7 @@ from poserep.tests.fakes.tiny import flags
 MANIFEST = '[loss.own]\nmodule = "{0}.own"\nsummary = "Broken"\n'
 FIELD = '[field."{0}"]\naxes = "B T"\nunit = "mm"\nmeaning = "distance"\n'
 PROGRAM = "from poserep.cli import main; main()"
+HANGS = "it was not done after 0.3 s"
 
 
 class Sort(NamedTuple):
@@ -62,11 +63,11 @@ SORTS = {
     "raises": late("failed on import: ValueError: no luck", "raise ValueError('no luck')"),
     "raises in its package": late("failed on import: OSError: gone", "", init="raise OSError('gone')"),
     "exits": late("failed on import: SystemExit: 7", "import sys; sys.exit(7)"),
-    "loops": late("failed on import: it was not done after 0.3 s", "while True: pass"),
-    "waits": late("failed on import: it was not done after 0.3 s", "import time; time.sleep(60)"),
+    "loops": late(f"failed on import: {HANGS}", "while True: pass"),
+    "waits": late(f"failed on import: {HANGS}", "import time; time.sleep(60)"),
     "does not parse": late("failed on import: SyntaxError: ", "def (:"),
     "loops while registering": late(
-        "failed while registering: it was not done after 0.3 s",
+        f"failed while registering: {HANGS}",
         plugin("loss", "own").replace("    register(C", "    while True: pass\n    register(C"),
     ),
     "lacks a package": late("needs the package 'no_such_package', which is not installed", "import no_such_package"),
@@ -117,8 +118,8 @@ SORTS = {
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for outside packages, and little patience with them."""
-    monkeypatch.setenv("POSEREP_IMPORT_S", "0.3")
+    """A folder for outside packages, and patience with them: this machine may be busy."""
+    monkeypatch.setenv("POSEREP_IMPORT_S", "20")
     monkeypatch.delenv("POSEREP_PLUGINS", raising=False)
     monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
@@ -140,8 +141,12 @@ def flat(text: str) -> str:
 
 
 @pytest.mark.parametrize("name", SORTS)
-def test_a_broken_package_takes_down_no_command_and_its_cause_is_told(site: Path, name: str) -> None:
+def test_a_broken_package_takes_down_no_command_and_its_cause_is_told(
+    site: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     sort = SORTS[name]
+    if HANGS in sort.cause:
+        monkeypatch.setenv("POSEREP_IMPORT_S", "0.3")
     package = f"broken_{list(SORTS).index(name)}"
     cause, show = sort.cause.format(package, package.removeprefix("broken_")), sort.show.format(package)
     manifest = sort.manifest.replace("{0}", package) if isinstance(sort.manifest, str) else sort.manifest
@@ -168,7 +173,7 @@ def test_a_broken_package_takes_down_no_command_and_its_cause_is_told(site: Path
 def test_the_other_commands_work_beside_many_broken_packages(site: Path) -> None:
     for number, sort in enumerate(SORTS.values()):
         package, text = f"beside_{number}", sort.manifest
-        if "not done" in sort.cause:  # each of them takes its time
+        if HANGS in sort.cause:  # each of them takes its time
             continue
         if isinstance(text, str):
             text = text.replace("[loss.own]", f"[loss.broken_{number}]").replace("{0}", package)
@@ -206,10 +211,11 @@ def test_a_name_that_two_outsiders_declare_is_refused_to_both(site: Path) -> Non
     assert left.exit_code == 0, left.exception
 
 
-def test_a_package_that_hangs_costs_no_more_than_its_seconds(site: Path) -> None:
+def test_a_package_that_hangs_costs_no_more_than_its_seconds(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSEREP_IMPORT_S", "0.3")
     install(site, "broken_slow", MANIFEST.format("broken_slow"), own="import time; time.sleep(60)")
     begin = time.monotonic()
-    assert "failed on import: it was not done after 0.3 s" in run("plugins", "list", "--check").stderr
+    assert f"failed on import: {HANGS}" in run("plugins", "list", "--check").stderr
     assert time.monotonic() - begin < 20
 
 
@@ -330,6 +336,14 @@ def test_the_list_acts_before_the_manifest_is_read(site: Path, monkeypatch: pyte
     assert "broken_manifest" in run("plugins", "list").stderr
     monkeypatch.setenv("POSEREP_PLUGINS", "-broken-manifest")
     assert run("plugins", "list").stderr == ""
+
+
+def test_who_asks_for_a_part_that_is_left_out_is_told_so(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(site, "absent", MANIFEST.format("absent"))
+    monkeypatch.setenv("POSEREP_PLUGINS", "")  # so that the flag's change is taken back
+    for command in ("plugins show own", "compose temporal --use losses.contrast=own"):
+        told = str(run("--no-plugins", *command.split()).exception)
+        assert "; --no-plugins or POSEREP_PLUGINS leaves out the parts of absent" in told
 
 
 def test_no_plugins_is_told_to_the_processes_that_a_command_starts(

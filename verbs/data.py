@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,9 @@ from ..core.console import note, say, show_json, show_table
 from ..core.errors import ConfigError, did_you_mean
 from ..core.interfaces import Context, Dataset, Inventory, declared
 from ..core.inventory import HasInventory
-from ..core.inventory import log as missing_log
 from ..core.recipe import Source, override
 from ..core.registry import Registry
+from ..media.missing import untold
 from .data_inventory import projection_error, show_inventory
 from .data_sheet import background_sheet, contact_sheet
 from .data_sides import sides_of
@@ -120,7 +119,7 @@ def inspect_command(
     name: str, sets: Sequence[str], uses: Sequence[str], output: Path | None, as_json: bool
 ) -> list[Row]:
     """`poserep data inspect`: print what a dataset holds, and draw a contact sheet if a place for it is given."""
-    with _unsaid():
+    with untold():
         dataset, labels = open_dataset(name, sets, uses)
     rows = inspect(dataset, labels)
     inventory = dataset.inventory() if isinstance(dataset, HasInventory) else None
@@ -150,9 +149,8 @@ def _show(rows: list[Row], labels: Sequence[str], inventory: Inventory | None) -
     else:
         show_inventory(inventory)
     known = f"labels: {', '.join(labels)}" if labels else "no labels"
-    say(
-        f"{len(rows):,} {'clip' if len(rows) == 1 else 'clips'}, {sum(row.frames for row in rows):,} frames{_timing(rows)}; {known}"
-    )
+    clips = f"{len(rows):,} {'clip' if len(rows) == 1 else 'clips'}"
+    say(f"{clips}, {sum(row.frames for row in rows):,} frames{_timing(rows)}; {known}")
 
 
 def _timing(rows: Sequence[Row]) -> str:
@@ -163,16 +161,6 @@ def _timing(rows: Sequence[Row]) -> str:
         return f", {1 / high:.0f} s apart" if high else ""
     rate = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}"
     return f", {sum(row.seconds for row in rows):,.1f} s at {rate} frames per second"
-
-
-@contextmanager
-def _unsaid() -> Iterator[None]:
-    """Silence what a dataset says that it lacks: here it is listed whole."""
-    missing_log.disabled = True
-    try:
-        yield
-    finally:
-        missing_log.disabled = False
 
 
 def background_command(recipe: str, sets: Sequence[str], uses: Sequence[str], output: Path) -> Path:

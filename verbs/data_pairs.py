@@ -126,7 +126,7 @@ def pairs_sheet(dataset: Dataset, pairs: Sequence[Drawn], path: Path, labels: Se
 def caption(one: Drawn) -> str:
     """Kind, angle, distance in time, and whom and where it shows."""
     pair = one.pair
-    told = [pair.kind]
+    told: list[str] = [pair.kind]
     if pair.kind != "pose" and np.isfinite(one.degrees):
         told.append(f"{one.degrees:.0f} deg")
     if pair.kind != "view" or abs(pair.gap_s) >= 0.0005:
@@ -221,4 +221,6 @@ def pairs_command(
 def _cell(value: Any) -> str:
     if value is None:
         return "not known"
-    return " · ".join(f"{one:g}" for one in dict.fromkeys(value)) if isinstance(value, list) else str(value)
+    if not isinstance(value, list):
+        return str(value)
+    return " · ".join(f"{one:g}" for one in (value if len(set(value)) > 1 else value[:1]))

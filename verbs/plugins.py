@@ -12,6 +12,7 @@ from ..core.console import say, show_table
 from ..core.errors import PluginError, did_you_mean
 from ..core.interfaces import Component
 from ..core.outside.guard import by_default
+from ..core.outside.manifest import without
 from ..core.registry import Entry, Registry
 
 
@@ -46,7 +47,7 @@ def find(name: str, registry: Registry) -> Entry:
         )
     every = [*registry.entries, *(entry.name for entry in registry.entries.values())]
     hint = did_you_mean(name, every, "`poserep plugins list` names them all")
-    raise PluginError(f"there is no part named {name!r}", hint=hint + registry.without)
+    raise PluginError(f"there is no part named {name!r}", hint=hint + without(registry.left_out))
 
 
 def describe(name: str, registry: Registry | None = None) -> dict[str, Any]:

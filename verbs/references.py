@@ -17,6 +17,8 @@ DECLARED = (interfaces.Component, interfaces.Options, interfaces.Context)
 PROTOCOLS = (
     (interfaces.Dataset, "dataset"),
     (interfaces.Sampler, "sampler"),
+    (interfaces.Looking, "sampler"),
+    (interfaces.Choosy, "sampler"),
     (interfaces.Background, "background"),
     (interfaces.Stage, "detector, corruption, encoder, exchange, decoder"),
     (interfaces.Loss, "loss"),

@@ -25,7 +25,7 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
@@ -171,6 +171,11 @@ def allowed(points: Iterable[EntryPoint]) -> tuple[list[EntryPoint], list[str]]:
         log.warning("%s=%s: there is no %s installed", LIST, said, word)
     kept = {point for point, own in names.items() if not own & denied and (own & only or not only)}
     return [point for point in points if point in kept], [point.name for point in points if point not in kept]
+
+
+def without(left_out: Sequence[str]) -> str:
+    """What a hint adds where a name is unknown and entry points are left out, one of which may have it."""
+    return f"; --no-plugins or {LIST} leaves out the parts of {', '.join(left_out)}" if left_out else ""
 
 
 def _names(point: EntryPoint) -> set[str]:

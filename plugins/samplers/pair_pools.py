@@ -162,7 +162,8 @@ class Poses:
         wanted_s = self.clock_s[first] + sign * gap_s
         after = np.clip(np.searchsorted(self.clock_s, wanted_s), 1, len(self.clock_s) - 1)
         nearer = wanted_s - self.clock_s[after - 1] < self.clock_s[after] - wanted_s
-        return np.clip(after - nearer.astype(np.int64), np.minimum(closest, farthest), np.maximum(closest, farthest))
+        found: Array = np.clip(after - nearer, np.minimum(closest, farthest), np.maximum(closest, farthest))
+        return found
 
 
 @dataclass(frozen=True, slots=True)

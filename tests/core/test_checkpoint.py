@@ -76,6 +76,21 @@ def test_everything_comes_back_bit_by_bit(tmp_path: Path, trained: State) -> Non
     assert any(name.startswith("losses.foe ") for name in now)
 
 
+def test_a_decaying_optimiser_comes_back_too(tmp_path: Path) -> None:
+    composition = toy(tmp_path, "training.weight_decay=0.1", "training.beta_2=0.95", "training.steps=6")
+    fabric = Fabric(accelerator="cpu", devices=1)
+    state, source = make_state(composition, fabric), open_source(composition)
+    for step in fit(composition, source, fabric, state):
+        if step.index == 3:
+            save(tmp_path / "run", state)
+    again = make_state(composition, fabric)
+    assert load(tmp_path / "run", again)
+    for _ in fit(composition, source, fabric, again):
+        pass
+    one, other = everything(state), everything(again)
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
 def half(scale: float) -> MixedPrecision:
     """What Lightning Fabric does at 16-mixed, where gradients are scaled; it does so itself on CUDA alone."""
     precision = MixedPrecision("16-mixed", "cpu")

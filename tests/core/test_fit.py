@@ -11,7 +11,7 @@ from poserep.core.batches import open_source
 from poserep.core.compose import Composition, compose
 from poserep.core.config import Training
 from poserep.core.errors import DivergedError
-from poserep.core.fit import State, Step, fit, learning_rate, make_state, optimise, parameters_finite
+from poserep.core.fit import State, Step, fit, learning_rate, make_state, optimise, optimizer_of, parameters_finite
 from poserep.core.registry import Registry
 from poserep.tests.fakes.tiny import TINY
 from poserep.tests.fakes.toy import RECIPE, toy
@@ -138,6 +138,29 @@ def test_the_rate_is_never_zero_and_never_over_its_height(steps: int, warmup: in
     step = data.draw(st.integers(0, steps - 1))
     rate = learning_rate(step, steps, Training(learning_rate=1e-3, warmup_steps=warmup, decay=decay))
     assert 0 < rate <= 1e-3
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 1.0), (60, 1.0), (80, 0.5), (90, 0.1464466), (70, 0.8535534)])
+def test_the_rate_falls_as_half_a_wave_where_it_is_told_to(step: int, share: float) -> None:
+    training = Training(learning_rate=2e-3, decay=0.4, fall="cosine")
+    assert learning_rate(step, 100, training) == pytest.approx(2e-3 * share)
+
+
+def test_decay_shrinks_matrices_and_spares_biases() -> None:
+    matrix, bias = torch.nn.Parameter(torch.ones(2, 2)), torch.nn.Parameter(torch.ones(2))
+    training = Training(learning_rate=0.1, weight_decay=0.5)
+    optimizer = optimizer_of([matrix, bias], training, fused=False)
+    (0 * (matrix.sum() + bias.sum())).backward()
+    optimizer.step()
+    torch.testing.assert_close(matrix.data, torch.full((2, 2), 0.95))  # 1 - rate * decay
+    assert torch.equal(bias.data, torch.ones(2))
+
+
+def test_without_decay_the_optimiser_is_adam_as_it_was() -> None:
+    weights = [torch.nn.Parameter(torch.ones(2, 2))]
+    assert type(optimizer_of(weights, Training(), fused=False)) is torch.optim.Adam
+    assert "weight_decay" not in Training().model_dump()
+    assert Training(beta_2=0.95).model_dump()["beta_2"] == 0.95
 
 
 def test_the_rate_reaches_the_optimiser(tmp_path: Path, fabric: Fabric) -> None:

@@ -176,8 +176,8 @@ def test_an_unknown_name_has_a_near_one() -> None:
 
 def test_an_unknown_name_with_no_near_one_lists_all() -> None:
     with pytest.raises(PluginError) as caught:
-        Registry().get("head", "zzz")
-    assert caught.value.hint == "installed: linear, mlp, resnet_mlp"
+        Registry(installed=()).get("background", "zzz")
+    assert caught.value.hint == "installed: clean_plate, median, none"
 
 
 def test_all_that_can_be_loaded_is_loaded(path: Path) -> None:

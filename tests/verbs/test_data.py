@@ -111,7 +111,7 @@ def on_video(video: Path) -> list[str]:
 def test_inspect_prints_the_clips_and_draws_a_sheet(video: Path, tmp_path: Path) -> None:
     result = command("inspect", *on_video(video), "-o", tmp_path / "a.png")
 
-    assert "1 clips, 8 frames, 0.5 s; no labels" in result.stdout  # 0.45 s
+    assert "1 clip, 8 frames, 0.5 s at 20 frames per second; no labels" in result.stdout  # 0.45 s
     assert "square.mp4" in result.stdout
     assert (tmp_path / "a.png").is_file()
 
@@ -155,7 +155,7 @@ def test_a_dataset_is_looked_at_by_its_own_name(video: Path) -> None:
     result = command("inspect", "video", "--set", f"dataset.path={video}", "--set", "dataset.height=32")
 
     assert result.exit_code == 0
-    assert "1 clips, 8 frames, 0.5 s; no labels" in result.stdout
+    assert "1 clip, 8 frames, 0.5 s at 20 frames per second; no labels" in result.stdout
 
 
 def test_a_recipe_goes_before_a_dataset_and_a_file_is_a_recipe(tmp_path: Path) -> None:

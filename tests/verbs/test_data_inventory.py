@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 from poserep.cli import app
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Array, Clip, Context
-from poserep.core.inventory import tell_missing
 from poserep.core.skeleton import HUMAN36M_17
 from poserep.tests.fakes.copy import Copy, CopyOptions, registry, standing
 from poserep.verbs import data
@@ -79,15 +78,6 @@ def timing(*gaps_s: float) -> str:
     dataset = built()
     dataset.clips = [Clip("a", "a", "a", "a", "train", gap_s * np.arange(4)) for gap_s in gaps_s]
     return data._timing(data.inspect(dataset))
-
-
-def test_what_a_copy_lacks_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    tell_missing("h36m: /data", ())
-    tell_missing("h36m: /data", ("S5", "S6", "S7", "S8", "S11"))
-    with data._unsaid():
-        tell_missing("h36m: /data", ("S5",))
-
-    assert caplog.messages == ["h36m: /data lacks S5; S6; S7; and 2 more, which `poserep data inspect` lists"]
 
 
 def test_sides_that_are_swapped_are_told(inspect: object) -> None:

@@ -119,7 +119,7 @@ def test_a_stopped_fine_tuning_goes_on_as_if_it_had_not_been_stopped(
     with monkeypatch.context() as patch:
         patch.setattr(verb, "stop_signals", at_once)
         assert finetune(opened(run, *plain, "finetune.warmup=0.0"), machine=CPU) == []
-    (left,) = [path for path in (run / "finetune").glob("trained-*")]
+    (left,) = (run / "finetune").glob("trained-*")
     assert Run(left).about()["state"] == "stopped"
     assert Run(left).about()["step"] == 1
     again = finetune(opened(run, *plain, "finetune.warmup=0.0"), machine=CPU)
@@ -147,10 +147,10 @@ def test_fine_tuning_moves_detector_and_encoder_but_not_the_decoder(run: Path) -
 
 def test_the_head_learns_what_it_is_shown(run: Path) -> None:
     """On the labelled frames themselves, so that a wrong pairing of frames and labels would show."""
-    sets = ("finetune.steps=60", "finetune.batch=16", "finetune.learning_rate=3e-3", "finetune.backbone_rate=3e-3")
+    sets = ("finetune.steps=30", "finetune.batch=8", "finetune.learning_rate=3e-3", "finetune.backbone_rate=3e-3")
     session = opened(run, *sets, 'finetune.head={use="mlp", hidden=64, layers=1, dropout=0.0}')
     finetune(session, machine=CPU)
-    (folder,) = [one for one in (run / "finetune").glob("trained-*") if len(Run(one).steps()) == 60]
+    (folder,) = [one for one in (run / "finetune").glob("trained-*") if len(Run(one).steps()) == 30]
     losses = [row["total"] for row in Run(folder).steps()]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
 
@@ -220,7 +220,8 @@ def test_gestures_are_learnt_from_few_frames_of_each_class(hands: Path) -> None:
     session = opened(hands, "finetune.head.use=classifier", "finetune.labels=[8]", "finetune.mirror=true")
     bench = open_bench(session, "test", CPU)
     chosen = bench.frames.labelled(8)
-    told = [session.source.dataset.labels("gesture", int(c), f)[0] for c, f in zip(chosen.clip[:, 0], chosen.frame)]
+    pairs = zip(chosen.clip[:, 0], chosen.frame, strict=True)
+    told = [int(session.source.dataset.labels("gesture", int(clip), frame)[0]) for clip, frame in pairs]
     assert len(set(told)) == min(8, len(np.unique(bench.frames.classes)))
     rows = finetune(session, machine=CPU)
     assert {(one.name, one.unit, one.labels) for one in rows} == {("top-1", "", 8), ("macro-F1", "", 8)}
@@ -313,9 +314,8 @@ def test_rates_rise_over_the_warm_up_and_fall_along_a_cosine() -> None:
 
 
 def test_depths_count_the_blocks_of_transformers_and_the_stages_of_cnns() -> None:
-    assert depths(["patch_embed.proj.weight", "enc_blocks.0.a", "enc_blocks.0.b", "enc_blocks.1.a", "norm.weight"]) == [
-        *(0, 1, 1, 2, 3)
-    ]
+    vit = ["patch_embed.proj.weight", "enc_blocks.0.a", "enc_blocks.0.b", "enc_blocks.1.a", "norm.weight"]
+    assert depths(vit) == [0, 1, 1, 2, 3]
     assert depths(
         ["net.conv1.w", "net.bn1.w", "net.layer1.0.w", "net.layer1.1.w", "net.layer2.0.w", "to_variant.w"]
     ) == [*(0, 0, 1, 1, 2, 3)]

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ from pydantic import ValidationError
 from poserep.core.compose import compose
 from poserep.core.config import Published
 from poserep.core.errors import ConfigError
+from poserep.core.measurement import Measurement, Protocol
+from poserep.core.run import Run
 from poserep.tests.fakes.rows import REGISTRY
 from poserep.verbs.ablate import list_rows as list_studies
 from poserep.verbs.ablate import shipped_studies, study_file
 from poserep.verbs.published import best, lines_of, notes_of, published_of
 from poserep.verbs.recipe_list import by_table, list_command, named
 from poserep.verbs.recipes import complete_text, list_rows
+from poserep.verbs.summary import RunData, tables_of
 
 ONE = {"table": "I", "row": "NSD", "dataset": "h36m", "labels": (100, 0), "values": {"N-MPJPE": (140.92, 88.89)}}
 
@@ -37,6 +41,17 @@ def test_a_value_of_other_data_is_marked() -> None:
 def test_values_printed_in_centimetres_are_told_in_millimetres() -> None:
     (told,) = lines_of([row(printed="cm", labels=(0,), values={"MPJPE": (101.7,)})], "MPJPE", "h36m")
     assert told.endswith("101.7 mm with all labels, printed in cm")
+
+
+def test_a_runs_tables_tell_what_the_paper_measured_of_its_row(tmp_path: Path) -> None:
+    protocol = Protocol("studio", "human36m_17", "pelvis", "test", "S02", 1)
+    found = [Measurement(name, "trained", 70.0, "mm", 9, 100, protocol, "runs/a") for name in ("N-MPJPE", "MPJPE")]
+    plain = row().model_dump(mode="json")
+    run = RunData("a", Run(tmp_path), {"published": [plain]}, {}, [], found)
+    aligned, raw = tables_of([run])
+    assert "published: Table I, on Human3.6M (other data" in aligned.caption
+    assert "published" not in raw.caption
+    assert "b: published: " in tables_of([run, replace(run, label="b")])[0].caption
 
 
 def test_a_study_tells_the_table_that_its_arms_share() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from poserep.core.config import Published
 from poserep.core.errors import ConfigError, DataError
 from poserep.core.measurement import Protocol
 from poserep.core.study.file import Change, Study
@@ -328,3 +329,15 @@ def test_a_browser_fits_the_page_and_complains_of_nothing(tmp_path: Path, width:
     said = {key: int(value) for key, value in re.findall(r'data-(\w+)="(-?\d+)"', done.stdout[:2000])}
     assert said.pop("overflow") <= 0
     assert said == {"invisible": 0, "width": width}
+
+
+def test_what_a_paper_measured_of_the_arms_stands_beneath_every_form_of_the_table(tmp_path: Path) -> None:
+    study = study_of(("ours", "css"))
+    facts = {"table": "I", "dataset": "h36m", "labels": (100, 500), "values": {"N-MPJPE": (140.92, 115.37)}}
+    published = {arm: (Published.model_validate({**facts, "row": arm}),) for arm in study.arm_names}
+    report = build_study_report(study, rows_of(study, tmp_path), tmp_path, published=published)
+    told = "ours 140.9 / 115.4; css 140.9 / 115.4."
+    assert report.table.notes[-1].startswith("Published: Table I, on Human3.6M (other data: ")
+    assert report.table.notes[-1].endswith(told)
+    for name in ("table.md", "table.tex", "study.html"):
+        assert told in (tmp_path / name).read_text(), name

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....core.errors import DataError, did_you_mean
-from ....core.inventory import tell_missing
+from ....media.missing import tell_missing
 from ..names import natural
 from .camera import CAMERAS, read_metadata
 from .mmpose import is_mmpose, mmpose_views
@@ -66,8 +66,8 @@ def find(root: str, subjects: Sequence[str], cameras: Sequence[str], metadata: s
         missing.append(f"{METADATA}, without which cameras are not known: no rotation, horizon and projection")
     seen = {view.place.subject for view in views}
     if lost := [name for name in subjects if name not in seen] or ([] if views else list(wanted.subjects)):
-        found = ", ".join(sorted(seen, key=natural)) or "nobody"
-        there = f"of those asked for there is: {found}; the data are at {REGISTER}"
+        names = ", ".join(sorted(seen, key=natural)) or "nobody"
+        there = f"of those asked for there is: {names}; the data are at {REGISTER}"
         raise DataError(
             f"this copy of Human3.6M ({form}) has nothing of {', '.join(lost)} that can be read",
             where=str(inside),

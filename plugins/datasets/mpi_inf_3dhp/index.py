@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ....core.errors import DataError, did_you_mean
 from ....core.interfaces import Count, Found, Inventory
-from ....core.inventory import tell_missing
+from ....media.missing import tell_missing
 from ..thinning import kept
 from .held_out import held_out_root, held_out_views
 from .protocol import (

@@ -1,0 +1,69 @@
+"""Body model ``anny``: a body of people of all ages, or a right hand, of the package of that name (code and assets free).
+
+Source: Bregier et al., "Human Mesh Modeling for Anny Body", arXiv:2511.03589; the package ``anny``, Apache-2.0, with
+assets of MakeHuman, CC0. Its mesh, bones, weights and blend shapes are used; skinning is that of `networks.skinning`,
+so that rotations are relative to the parent in the axes of `core.bodies`, as for every body model here.
+
+Shape parameters are differences of its phenotypes (gender, age, muscle, weight, height, proportions) from those of a
+grown person. The first build takes a minute or more; the package keeps what it computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+from ...core.errors import PluginError
+from ...core.hookspecs import hookimpl
+from ...core.interfaces import BodyModel, Component, Context, Options
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+class AnnyOptions(Options):
+    """Options of Anny."""
+
+    of: Literal["body", "hand"] = "body"
+    """A whole body, or a right hand."""
+    topology: str = ""
+    """Which mesh, by the package's own names: "anny" is the whole one, "notoes_collapse10pc" has a tenth of its
+    vertices; the smallest that it has of a body, or the hand's, if empty."""
+
+
+RIGS = {"body": "anny", "hand": "anny-hand.R"}
+MESHES = {"body": "notoes_collapse10pc", "hand": "hand.R"}
+
+
+def library() -> ModuleType:
+    """The package.
+
+    Raises:
+        PluginError: It is not installed.
+    """
+    try:
+        import anny
+    except ImportError as error:
+        hint = 'pip install "poserep[anny]"'
+        raise PluginError(f"{error.name or 'anny'} is needed and is not installed", hint=hint) from None
+    found: ModuleType = anny
+    return found
+
+
+def build(options: AnnyOptions, context: Context) -> BodyModel:
+    """The model, a module without weights that learn."""
+    from .anny_net import FromAnny
+
+    made: Any = library().Anny(
+        rig=RIGS[options.of],
+        topology=options.topology or MESHES[options.of],
+        skinning_method="lbs",
+        phenotype_blendshapes="original",
+    )
+    return FromAnny(made, options.of == "hand")
+
+
+@hookimpl
+def poserep_register(register: Callable[[Component], None]) -> None:
+    """Register the body model ``anny``."""
+    register(Component(kind="body_model", name="anny", options=AnnyOptions, build=build))
