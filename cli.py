@@ -501,7 +501,7 @@ def data_background(
 
 @data_app.command("render")
 def data_render(
-    scene: Annotated[str, typer.Option(help="room, dive or slope.")] = "room",
+    scene: Annotated[str, typer.Option(help="room, dive, slope or hands.")] = "room",
     motion: Annotated[str, typer.Option(help="BVH, AMC, DeepMimic or AMASS file or folder; procedural if empty.")] = "",
     size: Annotated[int, typer.Option(help="Side of the frames in pixels.")] = 256,
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 8.0,

@@ -8,7 +8,7 @@ Differs from the papers: a box keeps upright, so the grid is built from two axes
 Axes: leading ``...`` any (clips, frames), S subjects, C channels, H W frame and h w crop pixels,
 4 = (s_x, s_y, u_x, u_y).
 Coordinates: (x, y) in [-1, 1], +x right, +y down, align_corners=False. s is the fraction of the frame's side
-that the box covers, u its centre. A pixel's centre has integer coordinates, as in ``core.camera``.
+that the box covers, u its centre. A pixel's centre has integer coordinates, as in ``media.camera``.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Protocol:
         subjects: Who is seen in them.
         stride: Every K-th of their frames is measured.
         joints: Which joints, if not all.
-        target: What is read off: "pose" or "pose_2d".
+        target: What is read off: "pose", "pose_2d" or another label.
         pool: Every K-th training frame may have a label; 0 where that is not told. Told, not compared.
         card: Name of the protocol card, and what was done differently. Told, not compared.
     """
@@ -43,7 +43,7 @@ class Protocol:
         parts = [
             f"card {self.card}" if self.card else "",
             self.dataset,
-            f"{joints} in the frame" if self.target == "pose_2d" else f"{joints}, root {self.root}",
+            {"pose": f"{joints}, root {self.root}", "pose_2d": f"{joints} in the frame"}.get(self.target, self.target),
             f"{self.split}: {self.subjects}",
             every(self.stride, "frame"),
             f"labels from {every(self.pool, 'training frame')}" if self.pool > 1 else "",

@@ -56,4 +56,5 @@ def skin(rest_NV3: Tensor, rest_NJ3: Tensor, turned_NJ33: Tensor, places_NJ3: Te
     shift_NJ3 = places_NJ3 - (turned_NJ33 @ rest_NJ3[..., None])[..., 0]
     both_NJ34 = torch.cat((turned_NJ33, shift_NJ3[..., None]), dim=-1)
     mixed_NV34 = (weights_VJ @ both_NJ34.flatten(2)).unflatten(-1, (3, 4))
-    return (mixed_NV34[..., :3] @ rest_NV3[..., None])[..., 0] + mixed_NV34[..., 3]
+    moved: Tensor = (mixed_NV34[..., :3] @ rest_NV3[..., None])[..., 0] + mixed_NV34[..., 3]
+    return moved

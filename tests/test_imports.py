@@ -33,7 +33,7 @@ except SystemExit as stop:
 """
 ENGINE_FREE = (
     *("errors", "fields", "interfaces", "hookspecs", "registry", "recipe", "config", "compose"),
-    *("console", "run", "measurement", "skeleton", "camera"),
+    *("console", "run", "measurement", "skeleton"),
 )
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..core.camera import Camera
 from ..core.errors import DataError
 from ..core.interfaces import Array
+from ..media.camera import Camera
 
 
 @dataclass(frozen=True, slots=True)

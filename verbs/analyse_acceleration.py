@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.camera import Camera
 from ..core.console import note, say, show_json, show_table
 from ..core.errors import ConfigError
 from ..core.interfaces import Array
+from ..media.camera import Camera
 from .acceleration import (
     Fall,
     constant_depth_acceleration,

@@ -28,7 +28,9 @@ from .summary import NOTHING, RunData, read_runs
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TOLD = ("name", "summary", "paper", "published", "probe")
+TUNED = ("fine-tuned", "frozen")
+"""How methods of `poserep finetune` begin."""
+TOLD = ("name", "summary", "paper", "published", "probe", "finetune")
 """Tables of a recipe that do not tell two trainings apart."""
 
 
@@ -55,7 +57,9 @@ class Line:
 
 
 def lines_of(runs: Sequence[RunData], names: Sequence[str], metric: str) -> list[Line]:
-    """The trained networks' errors, runs of one recipe that differ by the seed alone together, and the mean pose's.
+    """The trained networks' errors, frozen and fine-tuned, runs of one recipe that differ by the seed alone together.
+
+    The last line is the mean pose's.
 
     Raises:
         ConfigError: If there are names, and not as many as runs.
@@ -74,6 +78,8 @@ def lines_of(runs: Sequence[RunData], names: Sequence[str], metric: str) -> list
     for key, members in groups.items():
         name = key if names else _name([runs[index] for index in members])
         lines.append(_line(name, runs, found, members, TRAINED))
+        tuned = dict.fromkeys(one.method for index in members for one in found[index] if one.method.startswith(TUNED))
+        lines += [_line(f"{name}, {method}", runs, found, members, method) for method in tuned]
     return [*_named_apart(lines), _line(MEAN, runs, found, range(len(runs)), MEAN)]
 
 
@@ -135,7 +141,8 @@ def _line(
                 values.setdefault(one.labels, {})[index] = one.value
     folders = tuple(str(runs[index].run.folder) for index in members)
     ordered = {labels: tuple(values[labels].values()) for labels in sorted(values)}
-    return Line(name, folders, _reader(found[members[0]]) if method == TRAINED else "", ordered)
+    reader = next((one.reader for one in found[members[0]] if one.method == method), "")
+    return Line(name, folders, reader, ordered)
 
 
 def labels_command(folders: Sequence[Path], names: Sequence[str], metric: str, output: Path, as_json: bool) -> None:

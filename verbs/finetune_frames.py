@@ -87,7 +87,7 @@ def open_frames(composition: Composition, source: Source, split: str, labels: Se
     """
     options, clips = composition.experiment.probe, source.dataset.clips
     poses = None
-    if "pose" in labels:
+    if labels[0] == "pose":
         if options.target != "pose":
             raise ConfigError("poses are learnt in 3D", where="probe.target", hint="set probe.target=pose")
         pool = open_pool(composition, source, split)

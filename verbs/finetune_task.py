@@ -1,6 +1,6 @@
 """What is learnt: a head, which features it sees, which labels it learns; and a plain head as a reader of poses.
 
-A head that declares ``reads`` has a task of its own, see `core.interfaces.TaskHead`; any other is a map from features
+A head that declares ``reads`` has a task of its own, see `core.tasks.TaskHead`; any other is a map from features
 to numbers, and learns the probe's poses from the probe's features, standardised like there.
 
 Axes: N frames, F features, J joints, P vertices, C classes.

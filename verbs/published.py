@@ -55,23 +55,23 @@ def counts(labels: Sequence[int]) -> str:
 def lines_of(published: Sequence[Published], metric: str, measured: str) -> Iterator[str]:
     """One sentence for each published row that has a metric."""
     for one in published:
-        if metric in one.values:
+        for values in (values for name, values in one.values.items() if name == metric):
             cm = ", printed in cm" if one.printed == "cm" else ""
-            told = f"{numbers(one.values[metric])} mm with {counts(one.labels)}{cm}"
+            told = f"{numbers(values)} mm with {counts(one.labels)}{cm}"
             yield f"published: {source(one, measured)}, row {one.row}: {told}"
 
 
 def notes_of(published: Mapping[str, Sequence[Published]], metric: str, measured: str) -> Iterator[str]:
     """One sentence for each published table that some arms of a study are rows of; most arms of it first."""
-    groups: dict[tuple[str, tuple[int, ...]], dict[str, Published]] = {}
+    groups: dict[tuple[str, tuple[int, ...]], dict[str, Sequence[float]]] = {}
     for arm, rows in published.items():
         for one in rows:
-            if metric in one.values:
-                groups.setdefault((source(one, measured), one.labels), {})[arm] = one
+            for values in (values for name, values in one.values.items() if name == metric):
+                groups.setdefault((source(one, measured), one.labels), {})[arm] = values
     most = max(map(len, groups.values()), default=0)
     for (where, labels), arms in groups.items():
         if len(arms) == most:
-            told = "; ".join(f"{arm} {numbers(one.values[metric])}" for arm, one in arms.items())
+            told = "; ".join(f"{arm} {numbers(values)}" for arm, values in arms.items())
             yield f"Published: {where}, {metric} in mm with {counts(labels)}: {told}."
 
 

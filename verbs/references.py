@@ -22,13 +22,14 @@ PROTOCOLS = (
     (interfaces.Background, "background"),
     (interfaces.Stage, "detector, corruption, encoder, exchange, decoder"),
     (interfaces.Loss, "loss"),
+    (interfaces.TaskHead, "head with a task of its own"),
     (interfaces.BodyModel, "body_model"),
     (interfaces.Executor, "executor"),
 )
 HANDED = (interfaces.Clip, interfaces.Draw, interfaces.Roles, interfaces.Task)
 HEAD = """### Head
 
-For the kind `head`. There is no protocol: `build` returns an `nn.Module` from features (N, F) to numbers (N, O). Both
+For the kind `head`, if it declares no `reads`. There is no protocol: `build` returns an `nn.Module` from features (N, F) to numbers (N, O). Both
 widths stand in the context's facts, as `features` and `outputs`.
 """
 INTRODUCTION = f"""# Hooks and interfaces

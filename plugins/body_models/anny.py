@@ -1,4 +1,4 @@
-"""Body model ``anny``: a body of people of all ages, or a right hand, of the package of that name (code and assets free).
+"""Body model ``anny``: a body of people of all ages, or a right hand, of the package of that name.
 
 Source: Bregier et al., "Human Mesh Modeling for Anny Body", arXiv:2511.03589; the package ``anny``, Apache-2.0, with
 assets of MakeHuman, CC0. Its mesh, bones, weights and blend shapes are used; skinning is that of `networks.skinning`,
@@ -11,6 +11,7 @@ grown person. The first build takes a minute or more; the package keeps what it 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from ...core.errors import PluginError
@@ -42,12 +43,10 @@ def library() -> ModuleType:
         PluginError: It is not installed.
     """
     try:
-        import anny
+        return import_module("anny")
     except ImportError as error:
-        hint = 'pip install "poserep[anny]"'
-        raise PluginError(f"{error.name or 'anny'} is needed and is not installed", hint=hint) from None
-    found: ModuleType = anny
-    return found
+        what = f"body_model.anny needs the package {error.name or 'anny'!r}, which is not installed"
+        raise PluginError(what, hint='pip install "poserep[anny]"') from None
 
 
 def build(options: AnnyOptions, context: Context) -> BodyModel:

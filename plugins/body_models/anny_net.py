@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from ...core.fields import expect
-from ...core.skeleton import HUMAN36M_17, SKELETONS
+from ...core.skeleton import HUMAN36M_17, SKELETONS, Skeleton
 from ...networks.skinning import follow_tree, skin
 
 M_TO_MM = 1000.0
@@ -58,6 +58,7 @@ class FromAnny(nn.Module):
     turn_33: Tensor
     origin_3: Tensor
     middle_S: Tensor
+    skeleton: Skeleton | None
 
     def __init__(self, made: Any, hand: bool) -> None:
         super().__init__()
@@ -66,7 +67,8 @@ class FromAnny(nn.Module):
         names = {"wrist.R": "wrist", **PHALANXES} if hand else BONES
         self.joint_names = tuple(names.get(bone, bone) for bone in made.bone_labels)
         self.parents = (-1, *(int(parent) for parent in made.bone_parents[1:]))
-        self.skeleton = SKELETONS["hand_21"] if hand else HUMAN36M_17
+        own = SKELETONS["hand_21"] if hand else HUMAN36M_17
+        self.skeleton, self._posed = own, own.joints
         self.shape_count, self.vertices_count = len(self.phenotypes), len(made.template_vertices)
         spread = torch.tensor([SPREAD.get(name, OTHERS_SPREAD) for name in self.phenotypes])
         self._keep("shape_spread", spread)
@@ -118,7 +120,7 @@ class FromAnny(nn.Module):
             found["pelvis"] = (found["left_hip"] + found["right_hip"]) / 2
             found["thorax"] = found["neck"]
         found |= {name: vertices[:, vertex] for name, vertex in self._marks.items()}
-        return torch.stack([found[name] for name in self.skeleton.joints], dim=1)
+        return torch.stack([found[name] for name in self._posed], dim=1)
 
     def _fingertips(self) -> dict[str, int]:
         """The farthest vertex of each last phalanx."""

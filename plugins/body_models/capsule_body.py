@@ -7,6 +7,8 @@ Coordinates: mm, (left, up, forward), the pelvis at the origin, arms held out si
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from .rig import Mesh, Point, Rig, Ring, table
@@ -49,7 +51,7 @@ SHAPE = {
     "head_size": 0.03,
 }
 """Shape parameters and how far they commonly are from 0: natural logarithms of lengths, then of girths."""
-LENGTHS: dict[str, dict[str, float | Point]] = {
+LENGTHS: dict[str, Mapping[str, float | Point]] = {
     "stature": {"*": 1},
     "legs": {f"{side}_{name}": 1 for side, _ in SIDES for name in ("knee", "ankle")},
     "arms": {f"{side}_{name}": 1 for side, _ in SIDES for name in ("elbow", "wrist")},
@@ -58,7 +60,7 @@ LENGTHS: dict[str, dict[str, float | Point]] = {
     "trunk": {"spine": 1, "thorax": 1},
     "head_size": {"neck": 1, "head": 1},
 }
-GIRTHS: dict[str, dict[str, float | Point]] = {
+GIRTHS: dict[str, Mapping[str, float | Point]] = {
     "stature": {"*": 1},
     "shoulders": {"chest": (0.5, 0, 0)},
     "hips": {"hips": (0.7, 0, 0)},
@@ -142,7 +144,7 @@ LEFT, UP, FRONT, BACK = (1, 0, 0), (0, 1, 0), (0, 0, 1), (0, 0, -1)
 def _side(mesh: Mesh, side: str, sign: int) -> None:
     """Leg, foot, arm and hand; a tube's cross axes keep their turn on either side."""
 
-    def own(weights: dict[str, float]) -> dict[str, float]:
+    def own(weights: Mapping[str, float]) -> dict[str, float]:
         return {name if name == "pelvis" else f"{side}_{name}": weight for name, weight in weights.items()}
 
     after = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist"}

@@ -7,6 +7,8 @@ Coordinates: mm, fingers along -x, the palm down (-y), the thumb to the front (+
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from ...core.skeleton import SKELETONS
@@ -25,14 +27,14 @@ PLACES: dict[str, tuple[Point, ...]] = {  # of the joints from the palm outwards
 SHAPE = {"size": 0.06, "palm_width": 0.04, "palm_length": 0.03, "fingers": 0.04, "thumb": 0.04, "thickness": 0.07}
 """Shape parameters and how far they commonly are from 0: natural logarithms of lengths, then of girths."""
 ACROSS: Point = (0, 0, 1)
-LENGTHS: dict[str, dict[str, float | Point]] = {
+LENGTHS: dict[str, Mapping[str, float | Point]] = {
     "size": {"*": 1},
     "palm_width": {f"{finger}_mcp": ACROSS for finger in FINGERS} | {"thumb_cmc": ACROSS},
     "palm_length": {f"{finger}_mcp": (1, 0, 0) for finger in FINGERS} | {"thumb_cmc": (1, 0, 0)},
     "fingers": {f"{finger}_{bone}": 1 for finger in FINGERS for bone in BONES[1:]},
     "thumb": {"thumb_mcp": 1, "thumb_ip": 1, "thumb_tip": 1},
 }
-GIRTHS: dict[str, dict[str, float | Point]] = {
+GIRTHS: dict[str, Mapping[str, float | Point]] = {
     "size": {"*": 1},
     "palm_width": {"palm": ACROSS},
     "thickness": {"palm": (0, 1, 0), "finger": 1, "arm": 0.5},

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...core.fields import expect
 from ...core.interfaces import Array
-from ...core.skeleton import SKELETONS
+from ...core.skeleton import SKELETONS, Skeleton
 from ...networks.skinning import follow_tree, skin
 from .rig import Rig
 
@@ -28,13 +28,15 @@ class Capsule(nn.Module):
     share_V: Tensor
     away_V3: Tensor
     girth_V3S: Tensor
+    skeleton: Skeleton | None
 
     def __init__(self, rig: Rig) -> None:
         super().__init__()
         self.joint_names, self.parents = rig.joints, rig.parents
-        self.skeleton = SKELETONS[rig.skeleton]
+        skeleton = SKELETONS[rig.skeleton]
+        self.skeleton = skeleton
         self.vertices_count, self.shape_count = len(rig.share_V), len(rig.spread_S)
-        self._posed = [rig.joints.index(name) for name in self.skeleton.joints]
+        self._posed = [rig.joints.index(name) for name in skeleton.joints]
         for name in ("offsets_J3", "stretch_J3S", "share_V", "away_V3", "girth_V3S"):
             self._keep(name, getattr(rig, name))
         self._keep("ends_V2", rig.ends_V2, torch.int64)

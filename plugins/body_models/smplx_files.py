@@ -216,6 +216,7 @@ def made_up(joints: int, vertices: int, shapes: int, rng: np.random.Generator) -
 def write_example(folder: Path) -> None:
     """A made-up SMPL of 60 vertices, ``smpl.npz``, and a regressor for it, ``regressor.npy``."""
     rng = np.random.default_rng(0)
-    np.savez(folder / "smpl.npz", **made_up(24, 60, 5, rng))
+    arrays: dict[str, Any] = dict(made_up(24, 60, 5, rng))
+    np.savez(folder / "smpl.npz", **arrays)
     rows = rng.random((17, 60))
     np.save(folder / "regressor.npy", rows / rows.sum(1, keepdims=True))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.fields import expect
-from ...core.skeleton import SKELETONS
+from ...core.skeleton import SKELETONS, Skeleton
 from ...networks.rotations import matrix_from_axis_angle
 from ...networks.skinning import follow_tree, skin
 from .smplx_files import Arrays
@@ -27,6 +27,7 @@ class FromFile(nn.Module):
     regressor_JV: Tensor
     mean_J3: Tensor
     pose_KV: Tensor | None
+    skeleton: Skeleton | None
 
     def __init__(self, model: Arrays) -> None:
         super().__init__()

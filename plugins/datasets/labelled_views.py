@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...core.camera import Camera, horizon
 from ...core.errors import DataError
 from ...core.interfaces import Array, Clip, Found
 from ...core.skeleton import SKELETONS, Skeleton, convert
+from ...media.camera import Camera, horizon
 from ...media.file_names import FileNames
 from ...media.images import SQUEEZE, squeeze, working_size
 from .boxes import box_of_joints, framed

@@ -14,9 +14,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ...core.camera import Camera
 from ...core.errors import DataError
 from ...core.interfaces import Clip
+from ...media.camera import Camera
 from ...media.images import Range
 
 SUBPIXELS = 64

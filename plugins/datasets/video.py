@@ -27,7 +27,7 @@ from .names import check_held_out, compiled, named, natural
 from .virtual_cameras import VirtualOptions, WithVirtual
 
 if TYPE_CHECKING:
-    from ...core.camera import Camera
+    from ...media.camera import Camera
     from .video_files import VideoFile
 
 Item = TypeVar("Item")

@@ -115,5 +115,5 @@ def uv_error(uv_N2hw: Tensor, truth_N2hw: Tensor, part_N1hw: Tensor) -> Tensor:
     """
     expect(("uv", uv_N2hw, "N 2 h w"), ("truth", truth_N2hw, "N 2 h w"), ("parts", part_N1hw, "N 1 h w"))
     body_Nhw = part_N1hw[:, 0] > 0
-    away_Nhw = torch.linalg.vector_norm(uv_N2hw - truth_N2hw, dim=1)
+    away_Nhw: Tensor = torch.linalg.vector_norm(uv_N2hw - truth_N2hw, dim=1)
     return (away_Nhw * body_Nhw).sum(dim=(1, 2)) / body_Nhw.sum(dim=(1, 2))

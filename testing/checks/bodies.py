@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...core.interfaces import Kind
 from ..claims import Check, demand
 from ..inputs import rotations
 from ..subject import Subject
@@ -111,9 +112,9 @@ def bends(subject: Subject) -> None:
     ((vertices * torch.rand_like(vertices)).sum() + (joints * torch.rand_like(joints)).sum()).backward()
     names = ("rotations", "shape", "translation")
     for name, one in zip(names, inputs, strict=True):
-        reached = one.grad is not None and (not one.numel() or bool(one.grad.abs().sum() > 0))
-        demand(reached, f"no gradient reaches its {name}")
-        demand(bool(one.grad.isfinite().all()), f"the gradient of its {name} is not finite")
+        grad = torch.zeros_like(one) if one.grad is None else one.grad
+        demand(not one.numel() or bool((grad != 0).any()), f"no gradient reaches its {name}")
+        demand(bool(grad.isfinite().all()), f"the gradient of its {name} is not finite")
 
 
 def poses(subject: Subject) -> None:
@@ -130,7 +131,7 @@ def poses(subject: Subject) -> None:
     demand(away <= NEAR_MM, f"moved, its pose is up to {away:.3g} mm off where it should be")
 
 
-KINDS_OF = ("body_model",)
+KINDS_OF: tuple[Kind, ...] = ("body_model",)
 CHECKS = (
     Check("describes", "its joints, tree, faces, template and weights fit together", KINDS_OF, describes, "builds"),
     Check("rests", "without rotation and shape it is its template", KINDS_OF, rests, "builds"),

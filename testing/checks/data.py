@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ...core.camera import Camera
 from ...core.errors import PoserepError
 from ...core.interfaces import Array, Dataset
+from ...media.camera import Camera
 from ..claims import Check, SkippedError, demand
 from ..fixtures import MovingSquare
 from ..subject import Subject

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from poserep.core.camera import Camera
 from poserep.core.errors import ShapeError
 from poserep.core.geometry import (
     Padding,
@@ -28,6 +27,7 @@ from poserep.core.geometry import (
     soft_window,
     to_box,
 )
+from poserep.media.camera import Camera
 
 PERSON = torch.tensor([[0.55, 0.63, 0.11, -0.07]], dtype=torch.float64)
 FULL_FRAME = torch.tensor([[1.0, 1.0, 0.0, 0.0]], dtype=torch.float64)

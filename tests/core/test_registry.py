@@ -177,7 +177,7 @@ def test_an_unknown_name_has_a_near_one() -> None:
 def test_an_unknown_name_with_no_near_one_lists_all() -> None:
     with pytest.raises(PluginError) as caught:
         Registry(installed=()).get("background", "zzz")
-    assert caught.value.hint == "installed: clean_plate, median, none"
+    assert caught.value.hint == "installed: constant, halves, median, panorama, provided"
 
 
 def test_all_that_can_be_loaded_is_loaded(path: Path) -> None:

@@ -5,8 +5,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from poserep.core.camera import Camera
 from poserep.core.errors import DataError
+from poserep.media.camera import Camera
 from poserep.plugins.datasets.qualisys import camera_of, cut_out, read_qualisys
 
 # One metre before the world's origin on -y, 0.5 m up, looking along +y: right is +x, up is +z, backward is -y.

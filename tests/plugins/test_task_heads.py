@@ -189,9 +189,8 @@ def body_head(**options: object) -> torch.nn.Module:
 def test_a_body_at_rest_is_turned_to_where_labelled_bodies_are_up_and_begins_there() -> None:
     head = body_head()
     template = head.body.template
-    root = head.body.pose(
-        *head.body(torch.eye(3).expand(1, head.joints, 3, 3), torch.zeros(1, head.shapes), torch.zeros(1, 3))
-    )
+    still = torch.eye(3).expand(1, head.joints, 3, 3)
+    root = head.body.pose(*head.body(still, torch.zeros(1, head.shapes), torch.zeros(1, 3)))
     upside_down = torch.diag(torch.tensor([1.0, -1, -1]))
     seen = ((template - root[0, head.body.skeleton.root]) @ upside_down.T)[None]
     head.settle({"variant": LATENT[:1]}, {"vertices": seen})
@@ -210,7 +209,7 @@ def test_rotations_shape_and_camera_follow_from_vertices_and_joints() -> None:
     head.loss(told, labels).backward()
     grad = head.out[-1].weight.grad
     rows = 6 * head.joints
-    assert (grad[:rows].abs().amax(dim=1) > 0).float().mean() > 0.9
+    assert (grad[:rows].abs().amax(dim=1) > 0).float().mean() > 0.8  # leaves of the tree move nothing
     assert (grad[rows : rows + head.shapes].abs().amax(dim=1) > 0).all()
     assert head.loss(told, {"vertices": told["vertices"]}).item() < 1e-2
 
@@ -227,16 +226,16 @@ def test_a_free_mesh_learns_meshes_that_it_was_told_nothing_of() -> None:
     head = mesh_free.build(options, CONTEXT)
     template = 100 * torch.randn(12, 3)
     features = {"tokens": torch.randn(8, 4, 16)}
-    scale = 1 + 0.5 * features["tokens"].mean(dim=(1, 2))
+    scale = 1 + 4 * features["tokens"].mean(dim=(1, 2))
     labels = {"vertices": scale[:, None, None] * template}
     head.settle(features, labels)
     torch.testing.assert_close(head.guess(1)["vertices"][0], labels["vertices"].mean(dim=0))
     perfect = {"vertices": labels["vertices"], "middle": labels["vertices"][:, head.middle_M]}
     perfect["coarse"] = labels["vertices"][:, head.coarse_C]
     assert head.loss(perfect, labels).item() == 0
-    optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(head.parameters(), lr=1e-2)
     before = head.errors(head(**features), labels)["PVE"].mean()
-    for _ in range(40):
+    for _ in range(60):
         optimizer.zero_grad()
         head.loss(head(**features), labels).backward()
         optimizer.step()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poserep.core.camera import Camera
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Context
 from poserep.core.skeleton import SKELETONS
+from poserep.media.camera import Camera
 from poserep.plugins.datasets.standing import draw_person
 from poserep.plugins.datasets.threedpw.dataset import SHARED, ThreeDPW, ThreeDPWOptions, build
 from poserep.plugins.datasets.threedpw.example import FRAMES, INVALID, python2_pickle, told_of, write_example

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poserep.core.camera import Camera
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Array, Clip
+from poserep.media.camera import Camera
 from poserep.plugins.datasets.virtual_cameras import MIRROR_33, Virtual, VirtualOptions, WithVirtual
 
 ANGLES = st.floats(-180, 180)

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from poserep.core.camera import Camera
 from poserep.core.errors import DataError
 from poserep.core.interfaces import Array, Clip, Draw
 from poserep.core.skeleton import HUMAN36M_17
+from poserep.media.camera import Camera
 from poserep.testing import MovingSquare
 
 CAMERA = Camera(np.eye(3), np.zeros(3), np.array([[40.0, 0, 15.5], [0, 40.0, 15.5], [0, 0, 1.0]]), (32, 32))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from poserep.cli import app
-from poserep.core.camera import Camera
 from poserep.core.errors import ConfigError, DataError
+from poserep.media.camera import Camera
 from poserep.verbs.acceleration import (
     Fall,
     constant_depth_acceleration,

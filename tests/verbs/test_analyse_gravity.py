@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from poserep.cli import app
-from poserep.core.camera import Camera
 from poserep.core.errors import ConfigError, DataError
 from poserep.core.skeleton import HUMAN36M_17, Skeleton
+from poserep.media.camera import Camera
 from poserep.plugins.datasets.studio.motion.procedural import procedural_motion
 from poserep.verbs.analyse_gravity import frame_shares, off_parabola, tracks
 from poserep.verbs.analyse_target import open_target

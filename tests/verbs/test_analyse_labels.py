@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from poserep.cli import app
 from poserep.core.errors import ConfigError, DataError
-from poserep.core.measurement import Measurement, Protocol, write_measurements
+from poserep.core.measurement import Measurement, Protocol, read_measurements, write_measurements
 from poserep.verbs.analyse_labels import Line, lines_of
 from poserep.verbs.summary import read_runs
 
@@ -62,6 +62,15 @@ def test_lines_of_one_name_say_what_they_read(tmp_path: Path) -> None:
         for seed in (0, 1)
     ]
     assert [line.name for line in lines(*runs)] == ["ours, v", "ours, v + 2D", "mean pose"]
+
+
+def test_what_was_fine_tuned_has_a_line_of_its_own(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+    tuned = "fine-tuned, from random weights"
+    more = [Measurement("N-MPJPE", tuned, 70.0, "mm", 9, 1000, PROTOCOL, str(run), "v by mlp")]
+    write_measurements(run / "measurements.json", [*read_measurements(run / "measurements.json"), *more])
+    assert [line.name for line in lines(run)] == ["a", f"a, {tuned}", "mean pose"]
+    assert (lines(run)[1].values, lines(run)[1].reader) == ({1000: (70.0,)}, "v by mlp")
 
 
 def test_runs_of_other_protocols_are_refused_but_not_those_of_another_name_for_one(tmp_path: Path) -> None:

@@ -217,7 +217,8 @@ def test_each_task_of_bodies_is_learnt_and_measured_beside_a_blind_guess(vit: Pa
 
 
 def test_gestures_are_learnt_from_few_frames_of_each_class(hands: Path) -> None:
-    session = opened(hands, "finetune.head.use=classifier", "finetune.labels=[8]", "finetune.mirror=true")
+    sets = ("probe.stride=1", "finetune.head.use=classifier", "finetune.labels=[8]", "finetune.mirror=true")
+    session = opened(hands, *sets)
     bench = open_bench(session, "test", CPU)
     chosen = bench.frames.labelled(8)
     pairs = zip(chosen.clip[:, 0], chosen.frame, strict=True)

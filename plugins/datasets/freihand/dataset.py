@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ....core.camera import Camera
 from ....core.errors import DataError
 from ....core.hookspecs import hookimpl
 from ....core.interfaces import Array, Clip, Component, Context, Count, Found, Inventory
 from ....core.skeleton import SKELETONS
+from ....media.camera import Camera
 from ....media.images import image_size, read_image
 from ....media.mended import Footage
 from ....media.prepared import prepared

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
 
-from ....core.camera import horizon
 from ....core.errors import DataError
 from ....core.hookspecs import hookimpl
 from ....core.interfaces import Array, Clip, Component, Context, Count, Found, Inventory, Options
 from ....core.skeleton import SKELETONS, Skeleton, convert
+from ....media.camera import horizon
 from ....media.images import working_size
 from ..boxes import box_of_edges, box_of_joints, framed
 from ..thinning import kept

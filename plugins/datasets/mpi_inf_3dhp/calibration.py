@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ....core.camera import Camera
 from ....core.errors import DataError
 from ....core.interfaces import Array
+from ....media.camera import Camera
 
 TITLE = "Skeletool Camera Calibration File"
 Z_UP = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])

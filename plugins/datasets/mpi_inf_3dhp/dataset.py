@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt
 
-from ....core.camera import Camera, horizon
 from ....core.errors import DataError
 from ....core.hookspecs import hookimpl
 from ....core.interfaces import Array, Clip, Component, Context, Inventory, Options
 from ....core.skeleton import SKELETONS, Skeleton, convert
+from ....media.camera import Camera, horizon
 from ....media.images import working_size
 from ..boxes import box_of_joints, framed
 from ..pasting import Each, Pictures, paste

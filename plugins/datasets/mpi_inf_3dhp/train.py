@@ -26,7 +26,7 @@ from .protocol import EVERY_CAMERA, FRAMES, OPAQUE, SUBJECTS
 from .view import Kind, Pictures, Place, Skip, View
 
 if TYPE_CHECKING:
-    from ....core.camera import Camera
+    from ....media.camera import Camera
     from ....media.footage import Footage
 
 JOINTS = 28

@@ -20,7 +20,7 @@ from ....media.file_names import PICTURES, FileNames
 from ....media.images import image_size
 
 if TYPE_CHECKING:
-    from ....core.camera import Camera
+    from ....media.camera import Camera
     from ....media.footage import Footage
 
 Kind = Literal["annot2", "annot3", "univ_annot3"]

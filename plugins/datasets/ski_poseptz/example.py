@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ....core.camera import Camera
 from ....core.interfaces import Array
 from ....core.skeleton import HUMAN36M_17
+from ....media.camera import Camera
 from ..standing import draw_person, person
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from .takes import cast_of, dealt, plan_takes
 from .truth import joint_labels, seen
 
 if TYPE_CHECKING:
-    from ....core.camera import Camera
+    from ....media.camera import Camera
     from .figures import Figures
     from .scenes import Scene
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from ....core.bodies import open_body
-from ....core.camera import Camera
 from ....core.interfaces import Array, BodyModel, Context
+from ....media.camera import Camera
 from .body import Subject, capsules
 from .charts import chart_of
 from .dress import dress

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from ....core.camera import Camera
 from ....core.skeleton import HUMAN36M_17
+from ....media.camera import Camera
 from . import sets
 from .body import Outfit
 from .render import Light

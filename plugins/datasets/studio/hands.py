@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ....core.camera import Camera
 from ....core.errors import ConfigError
 from ....core.interfaces import Array, BodyModel, Clip
 from ....core.skeleton import SKELETONS
+from ....media.camera import Camera
 from . import sets
 from .body import make_subject
 from .gestures import HEIGHT_MM, NAMES, facing, perform, turned

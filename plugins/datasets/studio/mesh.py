@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from ....core.camera import Camera
 from ....core.interfaces import BodyModel
+from ....media.camera import Camera
 from .body import Capsules
 from .dress import Dress
 from .raster import View

@@ -85,7 +85,8 @@ def bone_lengths(body: BodyModel, shape_S: Tensor) -> Tensor:
             hint='a hand goes with dataset.scene = "hands"; a model of files may need its joint regressor',
         )
     rest_J3 = at_rest(body, shape_S)
-    return (rest_J3 - rest_J3[[max(parent, 0) for parent in HUMAN36M_17.parents]]).norm(dim=1)
+    bones_J3: Tensor = rest_J3 - rest_J3[[max(parent, 0) for parent in HUMAN36M_17.parents]]
+    return bones_J3.norm(dim=1)
 
 
 def follow(body: BodyModel, shape_S: Tensor, joints_TJ3: Tensor) -> Posed:
@@ -149,7 +150,7 @@ def swing(start_T3: Tensor, end_T3: Tensor) -> Tensor:
     axis, cosine = cross(start_T3, end_T3), (start_T3 * end_T3).sum(-1)[..., None, None]
     zero = torch.zeros_like(axis[..., 0])
     x, y, z = axis.unbind(-1)
-    turn = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1).unflatten(-1, (3, 3))
+    turn: Tensor = torch.stack((zero, -z, y, z, zero, -x, -y, x, zero), dim=-1).unflatten(-1, (3, 3))
     return torch.eye(3) + turn + turn @ turn / (1 + cosine).clamp(min=1e-3)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ....core.camera import Camera
+from ....media.camera import Camera
 from .body import Capsules
 
 NEAR_MM = 100.0

@@ -16,7 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from ....core.camera import Camera
+from ....media.camera import Camera
 from .body import Capsules
 from .raster import NEAR_MM, Fragments, View, fragments, nearest, project, ragged, window
 

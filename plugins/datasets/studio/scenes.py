@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ....core.camera import Camera
 from ....core.errors import ConfigError
+from ....media.camera import Camera
 from . import sets
 from .body import Outfit
 from .follow import SlopeScene

@@ -14,7 +14,7 @@ from ....core.interfaces import Array
 from .company import WHOLE
 
 if TYPE_CHECKING:
-    from ....core.camera import Camera
+    from ....media.camera import Camera
 
 
 def seen(name: str, marks_N1HW: Array, people: int) -> Array:

@@ -16,7 +16,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ....core.camera import Camera
+from ....media.camera import Camera
 
 Array: TypeAlias = NDArray[np.float64]
 Texture: TypeAlias = Callable[[Array, Array, Array], tuple[Array, Array | None]]

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ....core.camera import Camera
 from ....core.interfaces import Array
 from ....core.skeleton import SKELETONS
+from ....media.camera import Camera
 from ..standing import draw_person, person
 from .sequence import TO_Y_UP_33
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ....core.camera import Camera
 from ....core.interfaces import Array
+from ....media.camera import Camera
 
 if TYPE_CHECKING:
     from ....media.footage import Footage

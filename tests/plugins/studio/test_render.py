@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
-from poserep.core.camera import Camera
+from poserep.media.camera import Camera
 from poserep.plugins.datasets.studio import render as module
 from poserep.plugins.datasets.studio.body import Capsules, capsules, make_subject
 from poserep.plugins.datasets.studio.motion.procedural import procedural_motion

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import DataError
+from ..core.errors import DataError
 
 Array = NDArray[np.float64]
 Distortion = tuple[float, float, float, float, float]

@@ -6,8 +6,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from poserep.core.camera import Camera, Distortion, distort, horizon
 from poserep.core.errors import DataError
+from poserep.media.camera import Camera, Distortion, distort, horizon
 
 LENS: Distortion = (-0.2, 0.08, 0.001, -0.002, 0.01)
 few = settings(max_examples=30, deadline=None)
