@@ -93,7 +93,7 @@ def optimizer_of(weights: Sequence[nn.Parameter], training: Training, fused: boo
     if not training.weight_decay:
         return torch.optim.Adam(weights, **settings)
     decayed, spared = [w for w in weights if w.ndim > 1], [w for w in weights if w.ndim <= 1]
-    groups = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
     return torch.optim.AdamW([one for one in groups if one["params"]], weight_decay=training.weight_decay, **settings)
 
 

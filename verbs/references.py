@@ -29,8 +29,8 @@ PROTOCOLS = (
 HANDED = (interfaces.Clip, interfaces.Draw, interfaces.Roles, interfaces.Task)
 HEAD = """### Head
 
-For the kind `head`, if it declares no `reads`. There is no protocol: `build` returns an `nn.Module` from features (N, F) to numbers (N, O). Both
-widths stand in the context's facts, as `features` and `outputs`.
+For the kind `head` without `reads`. There is no protocol: `build` returns an `nn.Module` from features (N, F)
+to numbers (N, O). Both widths stand in the context's facts, as `features` and `outputs`.
 """
 INTRODUCTION = f"""# Hooks and interfaces
 

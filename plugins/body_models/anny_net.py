@@ -62,7 +62,7 @@ class FromAnny(nn.Module):
 
     def __init__(self, made: Any, hand: bool) -> None:
         super().__init__()
-        self.made = made
+        self.made, self._hand = made, hand
         self.phenotypes = tuple(made.phenotype_labels)
         names = {"wrist.R": "wrist", **PHALANXES} if hand else BONES
         self.joint_names = tuple(names.get(bone, bone) for bone in made.bone_labels)
@@ -73,7 +73,10 @@ class FromAnny(nn.Module):
         spread = torch.tensor([SPREAD.get(name, OTHERS_SPREAD) for name in self.phenotypes])
         self._keep("shape_spread", spread)
         self._keep("middle_S", torch.tensor([GROWN.get(name, 0.5) for name in self.phenotypes]))
-        self._keep("weights", dense(made.vertex_bone_weights, made.vertex_bone_indices, len(self.joint_names)))
+        bones_VL = made.vertex_bone_indices
+        if hand:  # what follows the root is part of the wrist
+            bones_VL = torch.where(bones_VL == 0, self.joint_names.index("wrist"), bones_VL)
+        self._keep("weights", dense(made.vertex_bone_weights, bones_VL, len(self.joint_names)))
         self._keep("faces", made.get_triangular_faces().long())
         heads = {name: made.template_bone_heads[joint].float() for joint, name in enumerate(self.joint_names)}
         self._keep("turn_33", hand_axes(heads) if hand else body_axes(heads))
@@ -95,6 +98,8 @@ class FromAnny(nn.Module):
         )
         points = [plain + torch.einsum("nb,bpc->npc", share_NB.to(adds), adds) for plain, adds in shapes]
         vertices, heads = (M_TO_MM * one.to(shape_NS) @ self.turn_33.mT - self.origin_3 for one in points)
+        if self._hand:  # the package hangs a hand on the root of a body, far away
+            heads = torch.cat((heads[:, self.joint_names.index("wrist"), None], heads[:, 1:]), dim=1)
         return vertices, heads
 
     def forward(self, rotations: Tensor, shape: Tensor, translation: Tensor) -> tuple[Tensor, Tensor]:

@@ -72,7 +72,7 @@ def body_bones() -> dict[str, tuple[str, tuple[float, float, float]]]:
 
 def hand_bones() -> dict[str, tuple[str, tuple[float, float, float]]]:
     """A right hand, fingers along -x, the thumb to +z, leant somehow."""
-    found = {"wrist.R": ("", (-700.0, 470.0, 0.0))}
+    found = {"root": ("", (0.0, 20.0, 0.0)), "wrist.R": ("root", (-700.0, 470.0, 0.0))}
     for number, finger in enumerate(FINGERS, 1):
         for place in (1, 2, 3):
             at = (-700.0 - 60 - 30 * place, 470.0, 40.0 - 20 * number)
@@ -123,6 +123,7 @@ def test_a_hand_lies_with_its_fingers_along_x_and_has_21_joints() -> None:
     pose = hand.pose(*still(hand))[0]
     skeleton = SKELETONS["hand_21"]
     assert hand.skeleton is skeleton
+    torch.testing.assert_close(still(hand)[1][0, 0], pose[0])  # its root is at the wrist, about which it turns
     along = pose[skeleton.index("middle_mcp")] - pose[0]
     assert float(along[0]) < 0
     assert along[1:].abs().max() < 1e-2

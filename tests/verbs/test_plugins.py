@@ -80,7 +80,7 @@ def test_fields_are_shown_with_their_axes_and_a_packages_own_with_their_meaning(
     }
     show(description)
     out = capsys.readouterr().out
-    assert "reads   variant (B T V), outside_seen:depth? (B T)\n" in out
+    assert "reads   variant (B N V), outside_seen:depth? (B T)\n" in out
     assert "field   outside_seen:depth: distance [of all], mm\n" in out
 
 

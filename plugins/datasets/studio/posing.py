@@ -86,7 +86,8 @@ def bone_lengths(body: BodyModel, shape_S: Tensor) -> Tensor:
         )
     rest_J3 = at_rest(body, shape_S)
     bones_J3: Tensor = rest_J3 - rest_J3[[max(parent, 0) for parent in HUMAN36M_17.parents]]
-    return bones_J3.norm(dim=1)
+    lengths_J: Tensor = bones_J3.norm(dim=1)
+    return lengths_J
 
 
 def follow(body: BodyModel, shape_S: Tensor, joints_TJ3: Tensor) -> Posed:
