@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ...core.interfaces import Context
 from ...core.probe import Standard
 from ...core.ranks import RowDropout
+from ...networks.transformer import CrossAttention
 
 HEADS = (8, 4, 2, 1)
 
@@ -57,7 +58,7 @@ class Reading(nn.Module):
         self.norm = nn.LayerNorm(self.width)
         self.query_KD = nn.Parameter(torch.empty(queries, self.width))
         nn.init.normal_(self.query_KD, std=0.02)
-        self.attention = nn.MultiheadAttention(self.width, heads, batch_first=True)
+        self.attention = CrossAttention(self.width, heads)
 
     def settle(self, features: Mapping[str, Tensor]) -> None:
         """Look at labelled frames."""
@@ -70,8 +71,8 @@ class Reading(nn.Module):
             row_NV: Tensor = self.standard(features["variant"])
             return row_NV[:, None].expand(-1, self.queries, -1)
         seen_NPD: Tensor = self.norm(features["tokens"])
-        query_NKD = self.query_KD.expand(len(seen_NPD), -1, -1)
-        found_NKD: Tensor = self.attention(query_NKD, seen_NPD, seen_NPD, need_weights=False)[0]
+        query_NKD = self.query_KD.repeat(len(seen_NPD), 1, 1)
+        found_NKD: Tensor = self.attention(query_NKD, seen_NPD, None, None)
         return found_NKD + seen_NPD.mean(dim=1, keepdim=True)
 
 
