@@ -38,7 +38,7 @@ def mirrored(batch: Mapping[str, Any], skeleton: Skeleton | None) -> dict[str, A
 def _mirrored(name: str, value: Any, skeleton: Skeleton | None) -> Any:
     if name in SAME:
         return value
-    if name in FIELDS and FIELDS[name].axes.endswith("H W") and name != "uv_map":
+    if name in FIELDS and FIELDS[name].axes.endswith("H W") and name not in ("uv_map", "part_map"):
         return value.flip(-1)
     if name == "true_box":
         return value * torch.tensor([1.0, 1, -1, 1], device=value.device)

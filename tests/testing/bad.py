@@ -171,6 +171,7 @@ COMPONENTS = (
     ),
     loss("order_free", "Ordered"),
     Component(kind="head", name="head_learns", options=Plain, build=net("Mute")),
+    Component(kind="head", name="task", options=Plain, build=net("Unitless"), reads=("variant",), writes=("pose",)),
     dataset("clips", "OneName"),
     dataset("pictures", "FloatFrames"),
     dataset("labels", "FlatPoses", ("pose",)),

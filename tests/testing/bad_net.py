@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -242,3 +243,28 @@ class Mute(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return 0 * self.out(features)
+
+
+class Unitless(nn.Module):
+    """Tells errors without saying what they are in."""
+
+    units: ClassVar[dict[str, str]] = {}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(6, 17 * 3)
+
+    def settle(self, features: dict[str, Tensor], labels: dict[str, Tensor]) -> None:
+        """Nothing to take over."""
+
+    def forward(self, variant: Tensor) -> dict[str, Tensor]:
+        return {"pose": self.out(variant).unflatten(-1, (17, 3))}
+
+    def guess(self, count: int) -> dict[str, Tensor]:
+        return {"pose": torch.zeros(count, 17, 3)}
+
+    def loss(self, predicted: dict[str, Tensor], labels: dict[str, Tensor]) -> Tensor:
+        return (predicted["pose"] - labels["pose"]).square().mean()
+
+    def errors(self, predicted: dict[str, Tensor], labels: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"distance": (predicted["pose"] - labels["pose"]).norm(dim=-1).mean(dim=-1)}
