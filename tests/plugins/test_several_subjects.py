@@ -30,7 +30,7 @@ def test_the_recipe_is_that_of_one_person_but_for_the_number() -> None:
     one, two = (tomllib.loads(shipped()[name].read_text(encoding="utf-8")) for name in ("nsd", "nsd-two"))
     assert two["dataset"].pop("people") == two["detector"].pop("subjects") == 2
     assert two["exchange"].pop("sharpness") == 10
-    own = ("name", "summary", "paper")
+    own = ("name", "summary", "paper", "published")
     assert {key: value for key, value in two.items() if key not in own} == {
         key: value for key, value in one.items() if key not in own
     }
