@@ -75,7 +75,7 @@ def test_an_unknown_scene_is_told_with_its_flag() -> None:
 
     assert isinstance(result.exception, ConfigError)
     assert result.exception.where == "--scene moon"
-    assert "'room', 'dive' or 'slope'" in result.exception.what
+    assert "'room', 'dive', 'slope' or 'hands'" in result.exception.what
 
 
 def test_all_bad_flags_are_told_at_once(tmp_path: Path) -> None:
