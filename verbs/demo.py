@@ -22,7 +22,7 @@ from .train import Machine, train
 
 RECIPE = "temporal"
 WARM_STEPS, TIMED_STEPS = 30, 40
-MEASURING_S = 80.0  # probing, mirror images too, and pictures, on two cores
+MEASURING_S = 130.0  # probing, mirror images too, and pictures, on two cores
 HEADROOM = 0.95  # machines slow down, too
 LEAST_STEPS = 50
 
