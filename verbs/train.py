@@ -28,6 +28,7 @@ from ..core.fit import State, Step, fit, make_state, parameters_finite
 from ..core.ranks import anybody
 from ..core.registry import Registry
 from ..core.run import Run, create, default_folder
+from .session import use_threads
 
 ACCELERATORS = ("auto", "cpu", "cuda")
 STOPPED = 130
@@ -108,8 +109,7 @@ def _train_rank(fabric: Fabric, config: Path, machine: Machine) -> None:
 
 
 def _train_process(composition: Composition, run: Run, fabric: Fabric, machine: Machine) -> None:
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
+    use_threads(machine.threads)
     chief = fabric.global_rank == 0
     state = None
     try:
@@ -200,7 +200,8 @@ def progress(total: int, done: int, chief: bool) -> Iterator[Any]:
             task = bar.add_task("training", total=total, completed=done, info="")
 
             def show(step: Step) -> None:
-                info = f"{step.phase} · loss {step.total:.4f} · {1 / max(step.seconds, 1e-6):.1f} steps/s"
+                apart = "".join(f" · {name} {value:.4f}" for name, value in step.terms.items() if "." in name)
+                info = f"{step.phase} · loss {step.total:.4f}{apart} · {1 / max(step.seconds, 1e-6):.1f} steps/s"
                 bar.update(task, completed=step.index, info=info)
 
             yield show
