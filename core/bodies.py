@@ -1,4 +1,4 @@
-"""Body models: a mesh that follows a skeleton, and how a part gets the one that its options name.
+"""Body models: a mesh that follows a skeleton. A part gets the one that its options name by ``Context.open_body``.
 
 Axes: N bodies, J joints, V vertices, F faces, S shape parameters, 3 = x y z.
 Coordinates: mm. At rest a body looks along +z, its head along +y, its left along +x; a right hand lies as it would on
@@ -7,15 +7,14 @@ such a body with arms held out sideways: fingers along -x, the palm down, the th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from .errors import ConfigError
+from .errors import PluginError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .interfaces import Context
     from .skeleton import Skeleton
 
 
@@ -59,25 +58,14 @@ class BodyModel(Protocol):
         ...
 
 
-def open_body(name: str, options: Mapping[str, Any], context: Context, where: str = "body") -> BodyModel:
-    """The body model that a part's options name, built.
+OpenBody = Callable[[str, Mapping[str, Any], str], BodyModel]
 
-    Args:
-        name: Of a body model that is installed.
-        options: Its own options, as in a recipe.
-        context: What the part itself is told.
-        where: The option that names it, for messages.
+
+def no_bodies(name: str, options: Mapping[str, Any], where: str) -> NoReturn:
+    """What opens body models where nobody has said which there are.
 
     Raises:
-        ConfigError: There is none of that name, or its options are wrong; with the nearest.
-        PoserepError: It cannot be built, as a package or a file is missing.
+        PluginError: Always.
     """
-    from .config import Chosen, choose
-    from .recipe import Source
-    from .registry import Registry
-
-    chosen = choose(where, "body_model", name, options, Source(where), Registry())
-    if not isinstance(chosen, Chosen):
-        raise ConfigError.of(chosen)
-    body: BodyModel = chosen.component.build(chosen.options, context)
-    return body
+    hint = "in tests use poserep.testing.fake_context(), elsewhere poserep.core.config.with_bodies(context, registry)"
+    raise PluginError(f"the body model {name!r} is asked of a context without a registry", where=where, hint=hint)

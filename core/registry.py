@@ -14,6 +14,7 @@ from functools import cached_property
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pluggy
 
@@ -68,6 +69,10 @@ class Registry:
         given = [one for manifest in self._outside for one in manifest.fields]
         self.fields: Mapping[str, Field] = {**FIELDS, **{one.name: one for one in (*given, *fields)}}
         self._declare([*(entry for manifest in self._outside for entry in manifest.entries), *extra])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which loads components anew: not every function that they hold can be sent."""
+        return {**self.__dict__, "_loaded": {}}
 
     def _read(self, points: Iterable[EntryPoint]) -> Iterator[Manifest]:
         """The packages' manifests; a fault in one is kept as its cause."""

@@ -17,7 +17,8 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,6 +34,20 @@ STALE_S = 3600.0
 def cache_folder() -> Path:
     """Where stores lie: POSEREP_CACHE, or ``~/.cache/poserep``."""
     return Path(os.environ.get("POSEREP_CACHE") or "~/.cache/poserep").expanduser()
+
+
+@contextmanager
+def cache_at(folder: Path) -> Iterator[None]:
+    """Keep stores in another folder, for this process and those that it starts meanwhile."""
+    before = os.environ.get("POSEREP_CACHE")
+    os.environ["POSEREP_CACHE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["POSEREP_CACHE"]
+        else:
+            os.environ["POSEREP_CACHE"] = before
 
 
 def store_path(kind: str, key: Mapping[str, Any]) -> Path:

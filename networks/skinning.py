@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..core.fields import expect
+from ..core.interfaces import BodyModel
 
 
 def follow_tree(rotations_NJ33: Tensor, rest_NJ3: Tensor, parents: Sequence[int]) -> tuple[Tensor, Tensor]:
@@ -58,3 +59,33 @@ def skin(rest_NV3: Tensor, rest_NJ3: Tensor, turned_NJ33: Tensor, places_NJ3: Te
     mixed_NV34 = (weights_VJ @ both_NJ34.flatten(2)).unflatten(-1, (3, 4))
     moved: Tensor = (mixed_NV34[..., :3] @ rest_NV3[..., None])[..., 0] + mixed_NV34[..., 3]
     return moved
+
+
+def check_pose(body: BodyModel, rotations: Tensor, shape: Tensor, translation: Tensor) -> None:
+    """Hold what a body model is called with to its joints and shape parameters.
+
+    Raises:
+        ShapeError: Some of them have another shape.
+    """
+    expect(
+        ("rotations", rotations, f"N {len(body.joint_names)} 3 3"),
+        ("shape", shape, f"N {body.shape_count}"),
+        ("translation", translation, "N 3"),
+    )
+
+
+def posed(
+    body: BodyModel, rest_NV3: Tensor, rest_NJ3: Tensor, rotations: Tensor, translation: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Vertices (N, V, 3) and joints (N, J, 3) of bodies that are so at rest, their joints turned and all moved.
+
+    Args:
+        body: Whose joints' parents and weights count.
+        rest_NV3: Vertices at rest.
+        rest_NJ3: Joints at rest.
+        rotations: Relative to the parent, (N, J, 3, 3).
+        translation: (N, 3).
+    """
+    turned, places = follow_tree(rotations, rest_NJ3, body.parents)
+    vertices = skin(rest_NV3, rest_NJ3, turned, places, body.weights)
+    return vertices + translation[:, None], places + translation[:, None]

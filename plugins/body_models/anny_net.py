@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from ...core.fields import expect
 from ...core.skeleton import HUMAN36M_17, SKELETONS, Skeleton
-from ...networks.skinning import follow_tree, skin
+from ...networks.skinning import check_pose, posed
 
 M_TO_MM = 1000.0
 GROWN = {"age": 0.7}  # a phenotype is 0.5 if not told
@@ -108,15 +107,8 @@ class FromAnny(nn.Module):
         Raises:
             ShapeError: Some of them have another shape.
         """
-        expect(
-            ("rotations", rotations, f"N {len(self.joint_names)} 3 3"),
-            ("shape", shape, f"N {self.shape_count}"),
-            ("translation", translation, "N 3"),
-        )
-        rest_NV3, rest_NJ3 = self.rest(shape)
-        turned, places = follow_tree(rotations, rest_NJ3, self.parents)
-        vertices = skin(rest_NV3, rest_NJ3, turned, places, self.weights)
-        return vertices + translation[:, None], places + translation[:, None]
+        check_pose(self, rotations, shape, translation)
+        return posed(self, *self.rest(shape), rotations, translation)
 
     def pose(self, vertices: Tensor, joints: Tensor) -> Tensor:
         """The joints of its skeleton, (N, K, 3): heads of bones, between them the pelvis, and vertices of the ends."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .rig import Mesh, Point, Rig, Ring, table
+from .rig import Mesh, Point, Rig, Ring
 
 SIDES = (("right", -1), ("left", 1))
 JOINTS: dict[str, tuple[str, Point]] = {
@@ -178,17 +178,6 @@ def body_rig() -> Rig:
     for rows, sides in ((HEAD, 14), (NOSE[::-1], 8)):
         rings = [Ring("neck", "neck", 0, radii, {"skull": 1}, (0, up, front)) for up, radii, front in rows]
         mesh.add(rings, (LEFT, BACK), sides, "head")
-    return Rig(
-        joints=names,
-        parents=tuple(names.index(parent) if parent else -1 for parent, _ in JOINTS.values()),
-        skeleton="human36m_17",
-        offsets_J3=np.array([offset for _, offset in JOINTS.values()], np.float64),
-        stretch_J3S=table(LENGTHS, names, tuple(SHAPE)),
-        ends_V2=np.array(mesh.ends),
-        share_V=np.array(mesh.share),
-        away_V3=np.stack(mesh.away),
-        girth_V3S=table(GIRTHS, mesh.girths, tuple(SHAPE)),
-        weights_VJ=np.stack(mesh.weights),
-        faces_F3=np.array(mesh.faces),
-        spread_S=np.array(list(SHAPE.values())),
-    )
+    parents = tuple(names.index(parent) if parent else -1 for parent, _ in JOINTS.values())
+    offsets_J3 = np.array([offset for _, offset in JOINTS.values()], np.float64)
+    return mesh.rig("human36m_17", parents, offsets_J3, SHAPE, LENGTHS, GIRTHS)

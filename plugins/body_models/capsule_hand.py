@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ...core.skeleton import SKELETONS
-from .rig import Mesh, Point, Rig, Ring, table
+from .rig import Mesh, Point, Rig, Ring
 
 HAND = SKELETONS["hand_21"]
 FINGERS = ("index", "middle", "ring", "little")
@@ -105,17 +105,4 @@ def hand_rig() -> Rig:
         _finger(mesh, finger)
     places = np.array([(0.0, 0.0, 0.0), *(place for finger in PLACES.values() for place in finger)])
     offsets = places - places[np.maximum(parents, 0)]
-    return Rig(
-        joints=names,
-        parents=parents,
-        skeleton=HAND.name,
-        offsets_J3=offsets,
-        stretch_J3S=table(LENGTHS, names, tuple(SHAPE)),
-        ends_V2=np.array(mesh.ends),
-        share_V=np.array(mesh.share),
-        away_V3=np.stack(mesh.away),
-        girth_V3S=table(GIRTHS, mesh.girths, tuple(SHAPE)),
-        weights_VJ=np.stack(mesh.weights),
-        faces_F3=np.array(mesh.faces),
-        spread_S=np.array(list(SHAPE.values())),
-    )
+    return mesh.rig(HAND.name, parents, offsets, SHAPE, LENGTHS, GIRTHS)

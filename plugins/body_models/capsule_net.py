@@ -8,10 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ...core.fields import expect
 from ...core.interfaces import Array
 from ...core.skeleton import SKELETONS, Skeleton
-from ...networks.skinning import follow_tree, skin
+from ...networks.skinning import check_pose, posed
 from .rig import Rig
 
 
@@ -65,16 +64,8 @@ class Capsule(nn.Module):
         Raises:
             ShapeError: Some of them have another shape.
         """
-        joints, parameters = len(self.joint_names), self.shape_count
-        expect(
-            ("rotations", rotations, f"N {joints} 3 3"),
-            ("shape", shape, f"N {parameters}"),
-            ("translation", translation, "N 3"),
-        )
-        rest_NV3, rest_NJ3 = self.rest(shape)
-        turned, places = follow_tree(rotations, rest_NJ3, self.parents)
-        vertices = skin(rest_NV3, rest_NJ3, turned, places, self.weights)
-        return vertices + translation[:, None], places + translation[:, None]
+        check_pose(self, rotations, shape, translation)
+        return posed(self, *self.rest(shape), rotations, translation)
 
     def pose(self, vertices: Tensor, joints: Tensor) -> Tensor:
         """The joints of its skeleton, (N, K, 3), in order."""

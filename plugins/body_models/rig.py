@@ -14,6 +14,7 @@ from ...core.interfaces import Array
 
 Point = tuple[float, float, float]
 Shares = Mapping[str, float]
+Rows = Mapping[str, Mapping[str, float | Point]]
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,34 @@ class Mesh:
         self.weights.append(row / row.sum())
         self.girths.append(girth)
 
+    def rig(
+        self, skeleton: str, parents: tuple[int, ...], offsets_J3: Array, shape: Shares, lengths: Rows, girths: Rows
+    ) -> Rig:
+        """The tubes as numbers, hung on these bones.
+
+        Args:
+            skeleton: Name of the skeleton of the joints that a pose has.
+            parents: Of each joint.
+            offsets_J3: From the parent to each joint at rest.
+            shape: How far each shape parameter commonly is from 0, by name.
+            lengths: What a unit of each stretches of the offsets, by joint; see `table`.
+            girths: And of the width, by the names given to `add`.
+        """
+        return Rig(
+            joints=self.joints,
+            parents=parents,
+            skeleton=skeleton,
+            offsets_J3=offsets_J3,
+            stretch_J3S=table(lengths, self.joints, tuple(shape)),
+            ends_V2=np.array(self.ends),
+            share_V=np.array(self.share),
+            away_V3=np.stack(self.away),
+            girth_V3S=table(girths, self.girths, tuple(shape)),
+            weights_VJ=np.stack(self.weights),
+            faces_F3=np.array(self.faces),
+            spread_S=np.array(list(shape.values())),
+        )
+
 
 def tube_faces(rings: int, sides: int) -> list[tuple[int, int, int]]:
     """Triangles of a closed tube: rings one after the other, then the centres of the first and of the last."""
@@ -120,7 +149,7 @@ def tube_faces(rings: int, sides: int) -> list[tuple[int, int, int]]:
     return faces
 
 
-def table(rows: Mapping[str, Mapping[str, float | Point]], names: Sequence[str], shape: Sequence[str]) -> Array:
+def table(rows: Rows, names: Sequence[str], shape: Sequence[str]) -> Array:
     """What stretches each of some things, (len(names), 3, S): by shape parameter, a number or one per axis."""
     found = np.zeros((len(names), 3, len(shape)))
     for parameter, things in rows.items():

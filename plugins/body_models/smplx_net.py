@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ...core.fields import expect
 from ...core.skeleton import SKELETONS, Skeleton
 from ...networks.rotations import matrix_from_axis_angle
-from ...networks.skinning import follow_tree, skin
+from ...networks.skinning import check_pose, posed
 from .smplx_files import Arrays
 
 
@@ -50,19 +50,12 @@ class FromFile(nn.Module):
         Raises:
             ShapeError: Some of them have another shape.
         """
-        joints, parameters = len(self.joint_names), self.shape_count
-        expect(
-            ("rotations", rotations, f"N {joints} 3 3"),
-            ("shape", shape, f"N {parameters}"),
-            ("translation", translation, "N 3"),
-        )
+        check_pose(self, rotations, shape, translation)
         shaped_NV3 = self.template + torch.einsum("vcs,ns->nvc", self.shapes_V3S, shape)
         rest_NJ3 = self.regressor_JV @ shaped_NV3
         off_NQ = (rotations[:, 1:] - torch.eye(3, dtype=rotations.dtype, device=rotations.device)).flatten(1)
         bent_NV3 = shaped_NV3 + torch.einsum("vcq,nq->nvc", self.bends_V3Q, off_NQ)
-        turned, places = follow_tree(rotations, rest_NJ3, self.parents)
-        vertices = skin(bent_NV3, rest_NJ3, turned, places, self.weights)
-        return vertices + translation[:, None], places + translation[:, None]
+        return posed(self, bent_NV3, rest_NJ3, rotations, translation)
 
     def pose(self, vertices: Tensor, joints: Tensor) -> Tensor:
         """Joints of its skeleton, (N, K, 3): from the regressor's file, or its own joints and fingertips."""

@@ -1,13 +1,14 @@
 """Linear blend skinning: an elbow by hand, rigid wholes, gradients, refusals."""
 
 import math
+from dataclasses import dataclass, field
 
 import pytest
 import torch
 
 from poserep.core.errors import ShapeError
 from poserep.networks.rotations import matrix_from_axis_angle
-from poserep.networks.skinning import follow_tree, skin
+from poserep.networks.skinning import check_pose, follow_tree, posed, skin
 
 REST = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [2, 0, 0]]])  # an arm along x of two bones
 PARENTS = (-1, 0, 1)
@@ -61,3 +62,28 @@ def test_arguments_that_disagree_are_refused() -> None:
         follow_tree(bent(0)[:, :2], REST, PARENTS)
     with pytest.raises(ShapeError, match="weights"):
         skin(torch.zeros(1, 5, 3), REST, bent(0), REST, torch.zeros(4, 3))
+
+
+@dataclass
+class Arm:
+    """What `posed` and `check_pose` ask of a body model."""
+
+    joint_names: tuple[str, ...] = ("shoulder", "elbow", "wrist")
+    parents: tuple[int, ...] = PARENTS
+    shape_count: int = 2
+    weights: torch.Tensor = field(default_factory=lambda: torch.tensor([[1.0, 0, 0], [0, 1, 0]]))
+
+
+def test_a_posed_body_is_bent_and_then_moved() -> None:
+    vertices = torch.tensor([[[0.5, 0.1, 0], [1.5, 0.1, 0]]])
+    moved, joints = posed(Arm(), vertices, REST, bent(math.pi / 2), torch.tensor([[10.0, 0, 5]]))
+    torch.testing.assert_close(moved, torch.tensor([[[10.5, 0.1, 5], [10.9, 0.5, 5]]]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(joints, torch.tensor([[[10.0, 0, 5], [11, 0, 5], [11, 1, 5]]]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("wrong", ["rotations", "shape", "translation"])
+def test_a_pose_of_another_body_is_refused(wrong: str) -> None:
+    given = {"rotations": bent(0), "shape": torch.zeros(1, 2), "translation": torch.zeros(1, 3)}
+    check_pose(Arm(), **given)
+    with pytest.raises(ShapeError, match=wrong):
+        check_pose(Arm(), **given | {wrong: given[wrong].flatten(1)[:, :1]})

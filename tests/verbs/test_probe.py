@@ -1,7 +1,7 @@
 """What a probe can be asked for: joints, 2D joints, 2D joints beside the latent, other parts of it, no training."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from poserep.cli import app
 from poserep.core.compose import compose
 from poserep.core.config import Probe
 from poserep.core.errors import ConfigError, DataError, DivergedError
-from poserep.core.interfaces import Array
+from poserep.core.interfaces import Array, Dataset
 from poserep.core.measurement import Measurement
 from poserep.core.mirror import mirrored_pose
 from poserep.core.probe import fit_regressor
@@ -59,18 +59,25 @@ def values(rows: list[Measurement], method: str = "trained") -> dict[tuple[str, 
     return {(one.name, one.labels): one.value for one in rows if one.method == method}
 
 
-def hide(session: Session, change: Callable[[Array, Array], None]) -> None:
-    """Let the dataset not know some 2D joints: ``change`` writes NaN into (N, J, 2), told the frames' indices."""
-    dataset = session.source.dataset
-    know = dataset.labels
+class Forgetful:
+    """A dataset that does not know some 2D joints: ``change`` writes NaN into (N, J, 2), told the frames' indices."""
 
-    def labels(name: str, clip: int, indices: Array) -> Array:
-        found = np.array(know(name, clip, indices))
+    def __init__(self, dataset: Dataset, change: Callable[[Array, Array], None]) -> None:
+        self.clips, self.frame_size, self.skeleton = dataset.clips, dataset.frame_size, dataset.skeleton
+        self.frames, self._know, self._change = dataset.frames, dataset.labels, change
+
+    def labels(self, name: str, clip: int, indices: Array) -> Array:
+        found = np.array(self._know(name, clip, indices))
         if name == "pose_2d":
-            change(found, indices)
+            self._change(found, indices)
         return found
 
-    dataset.labels = labels  # a fresh dataset of this session alone
+
+def forgetful(run: Path, sets: Sequence[str], change: Callable[[Array, Array], None]) -> Session:
+    """A session of a run whose dataset forgets."""
+    session = open_session(run, sets=sets)
+    session.source.dataset = Forgetful(session.source.dataset, change)
+    return session
 
 
 def test_a_subset_of_joints_is_read_relative_to_the_chosen_root(run: Path) -> None:
@@ -105,8 +112,7 @@ def test_joints_that_are_not_known_poison_nothing(run: Path) -> None:
         found[:, HUMAN36M_17.index("left_wrist")] = np.nan
         found[indices % 3 == 0] = np.nan
 
-    session = open_session(run, sets=LINEAR)
-    hide(session, some)
+    session = forgetful(run, LINEAR, some)
     rows = probe(session)
     assert all(np.isfinite(one.value) for one in rows)
     frames = sum(len(clip) for clip in session.source.dataset.clips if clip.split == "test")
@@ -114,8 +120,7 @@ def test_joints_that_are_not_known_poison_nothing(run: Path) -> None:
 
 
 def test_a_dataset_of_which_no_2d_pose_is_known_is_told(run: Path) -> None:
-    session = open_session(run, sets=LINEAR)
-    hide(session, lambda found, _indices: found.fill(np.nan))
+    session = forgetful(run, LINEAR, lambda found, _indices: found.fill(np.nan))
     with pytest.raises(DataError, match="no frame's pose is known"):
         open_pool(session.composition, session.source, "test")
 
@@ -135,8 +140,7 @@ def test_given_2d_joints_that_are_not_known_count_as_the_mean(run: Path) -> None
     def wrist(found: Array, indices: Array) -> None:
         found[indices % 2 == 0, HUMAN36M_17.index("left_wrist")] = np.nan
 
-    session = open_session(run, sets=['probe.fields=["variant", "pose_2d"]'])
-    hide(session, wrist)
+    session = forgetful(run, ['probe.fields=["variant", "pose_2d"]'], wrist)
     assert all(np.isfinite(value) for value in values(probe(session)).values())
 
 

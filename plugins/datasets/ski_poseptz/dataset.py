@@ -12,7 +12,7 @@ Axes: N frames, J joints.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -161,11 +161,6 @@ def build(options: SkiPosePtzOptions, context: Context) -> SkiPosePtz:
     return SkiPosePtz(options)
 
 
-def facts(options: SkiPosePtzOptions) -> Mapping[str, int]:
-    """Joints of its poses."""
-    return {"joints": len(SKELETONS[options.skeleton])}
-
-
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Declare ``dataset.ski_poseptz``."""
@@ -176,7 +171,7 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             options=SkiPosePtzOptions,
             build=build,
             writes=("pose", "pose_2d", "true_box", "rotation"),
-            facts=facts,
+            facts=lambda options: {"joints": len(SKELETONS[options.skeleton])},
             example=write_example,
         )
     )

@@ -11,7 +11,7 @@ Axes: N frames, J joints, H W frame pixels.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -185,11 +185,6 @@ def build(options: ThreeDPWOptions, context: Context) -> ThreeDPW:
     return ThreeDPW(options)
 
 
-def facts(options: ThreeDPWOptions) -> Mapping[str, int]:
-    """Joints of its poses."""
-    return {"joints": len(SKELETONS[options.skeleton])}
-
-
 @hookimpl
 def poserep_register(register: Callable[[Component], None]) -> None:
     """Declare ``dataset.threedpw``."""
@@ -200,7 +195,7 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             options=ThreeDPWOptions,
             build=build,
             writes=LABELS,
-            facts=facts,
+            facts=lambda options: {"joints": len(SKELETONS[options.skeleton])},
             example=write_example,
         )
     )
