@@ -1,6 +1,6 @@
 """Whose turn it is to work on something in a folder that several processes, perhaps of several machines, share.
 
-Whoever wants to makes the next of the numbered files ``attempt-1``, ``attempt-2``, ... with O_EXCL, which only one
+Whoever wants to makes the next of the numbered files ``attempt-1``, ``attempt-2``, ... by a hard link, which only one
 can; and may only if the attempt before has ended or is stale: its process is gone from this host, or its file was not
 touched for a minute, though its process touches it every few seconds. Attempts are never removed, so no number is
 given twice, and nobody can take a turn from one who has just got it, as one could by removing or renaming a stale
@@ -14,6 +14,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Attempt:
 
     @property
     def about(self) -> dict[str, Any]:
-        """Host, pid and start; whether it has ended. Empty if its process was killed while making it."""
+        """Host, pid and start; whether it has ended. Empty if it was killed while making it without hard links."""
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
@@ -68,13 +69,19 @@ class Attempt:
 
     def make(self) -> bool:
         """Make the file; False if another process was faster."""
-        try:
-            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-        except FileExistsError:
-            return False
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()}, file)
-        return True
+        text = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": time.time()})
+        whole = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+        whole.write_text(text, encoding="utf-8")
+        with suppress(FileExistsError):
+            try:
+                os.link(whole, self.path)  # whoever is killed here leaves no file that does not say whose it is
+            except OSError:  # it is there, or the file system has no hard links
+                with self.path.open("x", encoding="utf-8") as file:
+                    file.write(text)
+            finally:
+                whole.unlink()
+            return True
+        return False
 
     def over(self) -> bool:
         """Whether the next may begin.

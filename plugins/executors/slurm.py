@@ -8,6 +8,7 @@ runs each job in a process of this machine, and ``"debug"`` in this very process
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from pathlib import Path
@@ -134,7 +135,7 @@ class SlurmExecutor:
         self._lost = (submitit.core.utils.UncompletedJobError, submitit.core.utils.FailedJobError)
         self._tasks: list[SlurmTask] = []
         try:
-            self._queue = submitit.AutoExecutor(folder=Path(options.folder) / "%j", cluster=options.cluster)
+            self._queue = submitit.AutoExecutor(folder=folder_of_jobs(options), cluster=options.cluster)
         except RuntimeError as error:
             raise PluginError(
                 f"this machine cannot hand jobs to Slurm: {error}",
@@ -151,6 +152,16 @@ class SlurmExecutor:
     def close(self) -> None:
         """Stop what has not ended, and wait a little for its clean end."""
         stop(self._tasks)
+
+
+def folder_of_jobs(options: SlurmOptions) -> Path:
+    """Where submitit keeps jobs: each in a folder by its number, ``%j``; those of this machine together in a new one.
+
+    For there the number is that of a process, which may open its log before its own folder could be made, and which
+    an earlier job may have had.
+    """
+    own = f"local-{uuid.uuid4().hex[:8]}" if options.cluster == "local" else "%j"
+    return Path(options.folder) / own
 
 
 def parameters(options: SlurmOptions) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_two_processes_normalise_draw_and_average_as_one_would(tmp_path: Path) -
         subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=tmp_path)
         for number in range(2)
     ]
-    errors = [process.communicate(timeout=100)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)
 
 

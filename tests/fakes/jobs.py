@@ -29,7 +29,7 @@ def die() -> None:
 def meet(own: str, other: str) -> bool:
     """Whether the other job runs at the same time."""
     Path(own).touch()
-    for _ in range(200):
+    for _ in range(2400):
         if Path(other).exists():
             return True
         time.sleep(0.05)
@@ -53,3 +53,12 @@ def interrupt_oneself() -> str:
     except KeyboardInterrupt:
         return "interrupted"
     return "deaf"
+
+
+def appears(path: Path, text: str = "") -> bool:
+    """Whether a job writes the file, and this into it, within two minutes."""
+    for _ in range(2400):
+        if path.exists() and text in path.read_text():
+            return True
+        time.sleep(0.05)
+    return False

@@ -26,6 +26,6 @@ TINY = (
 )
 
 
-def flags(*sets: str) -> list[str]:
+def flags(*sets: str, small: tuple[str, ...] = TINY) -> list[str]:
     """The same on the command line, with others after them."""
-    return [part for text in (*TINY, *sets) for part in ("--set", text)]
+    return [part for text in (*small, *sets) for part in ("--set", text)]

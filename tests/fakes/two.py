@@ -36,5 +36,5 @@ def in_two_processes(folder: Path, measure: str) -> None:
     processes = [
         subprocess.Popen([*command, str(number)], stderr=subprocess.PIPE, text=True, cwd=folder) for number in range(2)
     ]
-    errors = [process.communicate(timeout=100)[1] for process in processes]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], "\n".join(errors)

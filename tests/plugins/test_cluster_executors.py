@@ -42,14 +42,6 @@ def pieces(said: str) -> str:
     return "worked"
 
 
-def appears(path: Path, text: str = "") -> bool:
-    for _ in range(400):
-        if path.exists() and text in path.read_text():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.fixture
 def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Executor]:
     submitit = pytest.importorskip("submitit")
@@ -130,15 +122,30 @@ def test_a_killed_job_is_an_error_that_names_its_log(local: Executor) -> None:
     assert "Starting with JobEnvironment" in Path(caught.value.where).read_text()
 
 
+def test_a_job_may_begin_before_its_submitter_goes_on(local: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a busy machine."""
+    module = sys.modules["submitit.local.local"]
+    start = module.start_controller
+
+    def start_and_tarry(folder: Path, **options: Any) -> "subprocess.Popen[bytes]":
+        process: subprocess.Popen[bytes] = start(folder=folder, **options)
+        while process.poll() is None and not any(folder.parent.rglob("*_log.out")):
+            time.sleep(0.01)
+        return process
+
+    monkeypatch.setattr(module, "start_controller", start_and_tarry)
+    assert local.submit(jobs.double, 21).result() == 42
+
+
 def test_closing_asks_running_jobs_to_stop_as_by_ctrl_c(local: Executor, tmp_path: Path) -> None:
     said = tmp_path / "said"
     task = local.submit(jobs.wait_for_ctrl_c, str(said))
-    assert appears(said)
+    assert jobs.appears(said)
 
     local.close()
 
     assert task.done()
-    assert appears(said, "interrupted")
+    assert jobs.appears(said, "interrupted")
     assert task.result() == "stopped"
 
 
@@ -302,7 +309,7 @@ def test_a_job_of_ray_whose_process_dies_is_an_error_and_is_not_tried_again(own_
 def test_a_running_job_of_ray_is_stopped_as_by_ctrl_c(own_ray: Executor, tmp_path: Path) -> None:
     said = tmp_path / "said"
     task = own_ray.submit(pieces, str(said))
-    assert appears(said)
+    assert jobs.appears(said)
 
     task.cancel()
 

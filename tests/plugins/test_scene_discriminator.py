@@ -1,3 +1,5 @@
+import copy
+import functools
 import math
 import subprocess
 import sys
@@ -153,7 +155,9 @@ def frames(tells: float, seed: int) -> tuple[Tensor, Tensor]:
     return variant, torch.arange(16)[:, None].expand(16, 4)
 
 
+@functools.cache
 def taught(tells: float) -> SceneDiscriminator:
+    """Trained on frozen latents; shared by the tests."""
     part = scene(width=32)
     optimizer = torch.optim.Adam(part.adversary.parameters(), lr=1e-2)
     for step in range(150):
@@ -184,7 +188,7 @@ def test_the_discriminator_stays_at_chance_where_latents_tell_nothing() -> None:
 
 
 def test_an_encoder_that_may_choose_stops_to_tell_the_clip() -> None:
-    part, share = taught(1.0), torch.tensor(1.0, requires_grad=True)
+    part, share = copy.deepcopy(taught(1.0)), torch.tensor(1.0, requires_grad=True)
     theirs = torch.optim.Adam(part.adversary.parameters(), lr=1e-2)
     ours = torch.optim.Adam([share], lr=2e-2)
     for step in range(150):

@@ -1,5 +1,4 @@
 import random
-import signal
 import subprocess
 import sys
 import threading
@@ -7,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -370,22 +370,26 @@ def test_two_processes_killed_at_random_go_on_with_the_same_command(tmp_path: Pa
     dice, store = random.Random(1), Store(tmp_path / "stages")
     kills = 4
 
-    def start(pause: float) -> subprocess.Popen[bytes]:
+    def begin(ends: ExitStack, pause: float) -> list[subprocess.Popen[bytes]]:
+        """Two processes that are ready, killed if a test fails before they end."""
         command = [sys.executable, "-c", STUDY, str(store.folder), str(tmp_path / "log"), str(pause)]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.stdout.close()
-        return process
+        both = []
+        for _ in range(2):
+            both.append(ends.enter_context(subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE)))
+            ends.callback(both[-1].kill)
+        for process in both:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+        return both
 
     for _ in range(kills // 2):
-        both = [start(0.1), start(0.1)]
-        for process in both:
-            time.sleep(dice.random() * 0.4)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    last = [start(0.0), start(0.0)]
-    assert [process.wait(60) for process in last] == [0, 0]
+        with ExitStack() as ends:
+            for process in begin(ends, 0.1):
+                time.sleep(dice.random() * 0.4)
+                process.kill()
+                process.wait()
+    with ExitStack() as ends:
+        assert [process.wait(300) for process in begin(ends, 0.0)] == [0, 0]
     did = Counter((tmp_path / "log").read_text().split())
     assert set(did) == set(chain(6).stages)
     assert sum(did.values()) <= len(did) + kills  # one killed between its last output and its being done, at most

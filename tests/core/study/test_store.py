@@ -240,7 +240,13 @@ def test_a_living_attempt_is_touched_all_the_time(store: Store, monkeypatch: pyt
         assert time.time() - (folder / "attempt-1").stat().st_mtime < 5
 
 
-def test_only_one_can_make_an_attempt(tmp_path: Path) -> None:
+@pytest.mark.parametrize("links", [True, False])
+def test_only_one_can_make_an_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
     barrier, made = threading.Barrier(8), Counter[bool]()
 
     def race() -> None:
@@ -252,7 +258,9 @@ def test_only_one_can_make_an_attempt(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert made[True] == 1
+    assert made == {True: 1, False: 7}
+    assert Attempt(tmp_path / "attempt-1").holder == f"{HERE}:{os.getpid()}"
+    assert [path.name for path in tmp_path.iterdir()] == ["attempt-1"]
 
 
 def test_a_store_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None:
@@ -264,11 +272,9 @@ def test_a_store_that_cannot_be_written_is_a_data_error(tmp_path: Path) -> None:
 WORKER = """
 import fcntl, os, random, sys, time
 from pathlib import Path
-from poserep.core.study import attempts
 from poserep.core.study.stages import Stage
 from poserep.core.study.store import Store
 
-attempts.STALE_S, attempts.HEARTBEAT_S = 1.0, 0.1
 store, log = Store(Path(sys.argv[1])), os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 pause, keys = float(sys.argv[3]), [f"{n:02}" for n in range(int(sys.argv[4]))]
 random.seed(os.getpid())
@@ -332,12 +338,67 @@ def story(folder: Path) -> list[tuple[str, str]]:
 
 
 def test_two_processes_share_the_stages_of_one_store_and_do_each_once(tmp_path: Path) -> None:
-    assert [finish(worker, 60) for worker in start_workers(tmp_path, 0.01, 20)] == [0, 0]
+    assert [finish(worker, 300) for worker in start_workers(tmp_path, 0.01, 20)] == [0, 0]
     begun = Counter(story(tmp_path))
     assert {word for word, _key in begun} == {"begin", "end", "done"}
     assert set(begun.values()) == {1}
     assert len(begun) == 60
     assert len({line.split()[2] for line in (tmp_path / "log").read_text().splitlines()}) == 2
+
+
+KILLED = """
+import json, os, signal, sys
+from pathlib import Path
+from poserep.core.study import store as module
+from poserep.core.study.stages import Stage
+from poserep.core.study.store import Store
+
+module.surroundings = lambda: {"started": "now"}
+stage = Stage("probe", "a", {}, (), {}, "a", {})
+WRITING = {"open", "write", "__exit__", "mkdir", "rename", "replace", "link", "unlink"}
+
+
+def work(store, last):
+    calls = 0
+
+    def killed(frame, event, call):
+        nonlocal calls
+        if event == "c_call" and call.__name__ in WRITING:
+            calls += 1
+            if calls == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.setprofile(killed)
+    with store.claim(stage) as folder:
+        (folder / "result").write_text("whole")
+    sys.setprofile(None)
+    os._exit(0)
+
+
+told = []
+while not told or told[-1][0]:
+    store = Store(Path(sys.argv[1]) / str(len(told)))
+    child = os.fork()
+    if not child:
+        work(store, len(told) + 1)
+    killed = os.waitpid(child, 0)[1]
+    state, holder = store.state(stage), store.holder(stage)
+    if not holder and state != "done":
+        with store.claim(stage) as folder:
+            (folder / "result").write_text("whole")
+    done = store.state(stage) == "done" and store.result_of(stage, "result").read_text() == "whole"
+    told.append((killed, state, holder, done))
+json.dump(told, sys.stdout)
+"""
+
+
+def test_killed_at_any_call_that_writes_a_stage_is_free_at_once_and_can_be_done(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=tmp_path).stdout)
+    assert {killed for killed, *_ in told[:-1]} == {signal.SIGKILL}
+    assert {state for _, state, *_ in told} == {"new", "stopped", "done"}
+    assert {(holder, done) for *_, holder, done in told} == {("", True)}, told
+    assert len(told) > 30
 
 
 def test_killed_at_random_nothing_half_done_counts_and_all_is_done_in_the_end(tmp_path: Path) -> None:
@@ -346,10 +407,10 @@ def test_killed_at_random_nothing_half_done_counts_and_all_is_done_in_the_end(tm
         for worker in start_workers(tmp_path, 0.3, count):
             time.sleep(dice.random() * 0.5)
             worker.send_signal(signal.SIGKILL)
-            finish(worker, 10)
+            finish(worker, 60)
         for about in store.finished("probe"):
             assert {(store.path(f"probe/{about['key']}") / part).read_text() for part in "ab"} == {about["key"]}
-    assert [finish(worker, 60) for worker in start_workers(tmp_path, 0.0, count, workers=1)] == [0]
+    assert [finish(worker, 300) for worker in start_workers(tmp_path, 0.0, count, workers=1)] == [0]
     told = story(tmp_path)
     assert all(store.state(f"probe/{number:02}") == "done" for number in range(count))
     assert "clash" not in dict(told)
