@@ -20,7 +20,7 @@ from ...core.hookspecs import hookimpl
 from ...core.interfaces import Component, Context, Options
 
 if TYPE_CHECKING:
-    from .colour_jitter_net import ColourJitter
+    from .recolouring import Recolouring
 
 
 class ColourJitterOptions(Options):
@@ -38,11 +38,12 @@ class ColourJitterOptions(Options):
     """Share of tuples whose images are each jittered in their own way; all images of the others in the same way."""
 
 
-def build(options: ColourJitterOptions, context: Context) -> ColourJitter:
+def build(options: ColourJitterOptions, context: Context) -> Recolouring:
     """The stage, a module because it does nothing in evaluation mode."""
-    from .colour_jitter_net import ColourJitter
+    from .recolouring import Recolouring
 
-    return ColourJitter(options)
+    strengths = (options.brightness, options.contrast, options.saturation, options.hue)
+    return Recolouring(strengths, options.asymmetric)
 
 
 @hookimpl

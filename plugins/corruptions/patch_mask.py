@@ -4,7 +4,11 @@ Paper: Armando et al., CVPR 2024, arXiv:2311.09104, hides a fixed share of patch
 its exact rule and share are not known to us. `uniform` is the mask of the method it builds on, with a share of 0.9.
 Differs from the paper: the policies, their default `stratified` and the share of 0.75 are ours.
 
-Evaluation, and tuples without the role `target`, hide nothing: no frame is masked then (M = 0).
+Colours may be changed before, as the parent method does; `crop` is then the crop in these colours for all that follow,
+and its true colours serve to find the person alone.
+
+Evaluation changes no colour. Evaluation, and tuples without the role `target`, hide nothing: no frame is masked then
+(M = 0).
 """
 
 from __future__ import annotations
@@ -37,6 +41,9 @@ class PatchMaskOptions(Options):
     """Under `foreground_first`, how many of the person's patches stay visible where others can be hidden instead."""
     patch: NonNegativeInt = 0
     """Side of a patch in pixels; 0 takes the encoder's."""
+    colour: float | None = Field(default=None, gt=0, le=1)
+    """Most by which brightness, contrast and saturation are changed before patches are hidden, as a share of
+    themselves, of each image by itself; the patches to be predicted are then in these colours. Customary is 0.4."""
     paint: bool = False
     """Also write the crop with hidden patches painted in ImageNet's mean colour, for encoders that are no ViT."""
 
@@ -47,8 +54,9 @@ def reads(options: PatchMaskOptions) -> tuple[str, ...]:
 
 
 def writes(options: PatchMaskOptions) -> tuple[str, ...]:
-    """Which patches are visible and which are hidden; the painted crop if asked for."""
-    return ("visible", "hidden", "crop_corrupted") if options.paint else ("visible", "hidden")
+    """Which patches are visible and which are hidden; the crop in other colours, and the painted one, if asked for."""
+    crops = (("crop", options.colour), ("crop_corrupted", options.paint))
+    return ("visible", "hidden", *(name for name, asked in crops if asked))
 
 
 def facts(options: PatchMaskOptions) -> dict[str, int]:
@@ -80,6 +88,6 @@ def poserep_register(register: Callable[[Component], None]) -> None:
             writes=writes,
             roles=("target", "reference"),
             facts=facts,
-            example={"paint": True, "patch": 8},
+            example={"paint": True, "patch": 8, "colour": 0.4},
         )
     )

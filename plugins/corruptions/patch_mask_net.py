@@ -17,6 +17,7 @@ from ...core.ranks import uniform_rows
 from ...networks.patches import grid_side, patchify, person_share, silhouette, unpatchify
 from ...networks.trunk import IMAGENET_MEAN
 from .patch_mask import PatchMaskOptions
+from .recolouring import Recolouring
 
 ALMOST = 1e-6  # 0.29 of 100 patches are 29, which floating numbers deny
 
@@ -91,6 +92,8 @@ class PatchMask(nn.Module):
                 hint="hide at least one patch and leave one visible, or choose smaller patches",
             )
         self.count = self.patches - hidden
+        by = options.colour or 0.0
+        self.recolour = Recolouring((by, by, by, 0.0)) if by else None
         colour = torch.tensor(IMAGENET_MEAN).repeat(self.patch**2)
         self.register_buffer("colour", colour, persistent=False)
 
@@ -106,7 +109,7 @@ class PatchMask(nn.Module):
         """From crop (B, T, 3, h, w), box (B, T, 4), true_mask (B, T, 1, H, W) and background (B, T, 3, H, W).
 
         Returns:
-            visible (B, M, S), hidden (B, M, P) and, if asked for, crop_corrupted (B, T, 3, h, w).
+            visible (B, M, S), hidden (B, M, P) and, if asked for, crop and crop_corrupted (B, T, 3, h, w).
 
         Raises:
             ShapeError: When sizes disagree.
@@ -117,6 +120,8 @@ class PatchMask(nn.Module):
         seen = {name: value[:, masked] for name, value in given.items() if value is not None}
         hidden_BMP = hide(self.options, self._share(seen), self._noise(len(masked), crop))
         written = {"visible": visible_patches(hidden_BMP, self.count), "hidden": hidden_BMP.to(crop.dtype)}
+        if self.recolour is not None:
+            crop = written["crop"] = self.recolour(crop=crop)["crop_corrupted"]
         if self.options.paint:
             written["crop_corrupted"] = self._painted(crop, masked, hidden_BMP)
         return written

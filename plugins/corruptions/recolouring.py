@@ -1,4 +1,4 @@
-"""The equations of the colour jitter, and the stage.
+"""Images in other colours, for corruptions that draw them: the equations, and the network.
 
 Axes: B tuples, T frames of a tuple, N = B T images, h w pixels, C colour channels.
 """
@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from ...core.fields import expect
 from ...core.ranks import uniform_rows
-from .colour_jitter import ColourJitterOptions
 
 # RGB to YIQ, the colour space of NTSC: luma, and two axes in whose plane the hue is an angle.
 RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
@@ -47,16 +46,20 @@ def jitter(image: Tensor, brightness_N: Tensor, contrast_N: Tensor, matrix_NCC: 
     return mixed.clamp(0, 1).view_as(image)
 
 
-class ColourJitter(nn.Module):
-    """Draws four numbers per image, or per tuple, while training; hands the crop on otherwise."""
+class Recolouring(nn.Module):
+    """Draws four numbers per image, or per tuple, while training; hands the crop on otherwise.
+
+    Args:
+        strengths: Of brightness, contrast and saturation; and the greatest turn of the hue, in whole turns.
+        asymmetric: Share of tuples whose images are each changed in their own way.
+    """
 
     strengths: Tensor
     basis: Tensor
 
-    def __init__(self, options: ColourJitterOptions) -> None:
+    def __init__(self, strengths: tuple[float, float, float, float], asymmetric: float = 1.0) -> None:
         super().__init__()
-        strengths = (options.brightness, options.contrast, options.saturation, options.hue)
-        self.asymmetric = options.asymmetric
+        self.asymmetric = asymmetric
         self.register_buffer("strengths", torch.tensor(strengths), persistent=False)
         self.register_buffer("basis", chroma_basis().float(), persistent=False)
 

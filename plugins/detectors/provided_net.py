@@ -1,4 +1,4 @@
-"""How a provided box is widened, made square and jittered, and the stage.
+"""How a provided box is widened, and the stage.
 
 Axes: B tuples, T frames of a tuple, H W frame pixels, 4 = (s_x, s_y, u_x, u_y); leading ``...`` any.
 Coordinates: boxes in [-1, 1], s is the share of the frame's side that the box covers, so that it is 2 s long.
@@ -8,37 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from ...core.fields import expect
 from ...core.ranks import uniform_rows
 from .provided import ProvidedOptions
+from .shaping import jittered, squared
 
 
 def widened(box: Tensor, margin: float) -> Tensor:
     """A box (..., 4) with sides 1 + margin times as long about the same centre."""
     grow = box.new_tensor([1 + margin, 1 + margin, 1.0, 1.0])
     return box * grow
-
-
-def squared(box: Tensor, size_HW: tuple[int, int]) -> Tensor:
-    """A box (..., 4) both of whose sides are as long as the longer one, in pixels of the frame."""
-    sides_WH = box.new_tensor([size_HW[1], size_HW[0]])
-    longer = (box[..., :2] * sides_WH).amax(dim=-1, keepdim=True)
-    return torch.cat((longer / sides_WH, box[..., 2:]), dim=-1)
-
-
-def jittered(box: Tensor, share: float, drawn: Tensor) -> Tensor:
-    """A box (..., 4) scaled and shifted by up to a share of its sides, as numbers (..., 3) in [-1, 1] say.
-
-    Args:
-        box: Any.
-        share: 0.1 scales by 0.9 to 1.1 and shifts by up to a tenth of each side.
-        drawn: For the scale of both sides, the shift to the right, the shift down.
-    """
-    size, centre = box[..., :2], box[..., 2:]
-    return torch.cat((size * (1 + share * drawn[..., :1]), centre + 2 * share * size * drawn[..., 1:]), dim=-1)
 
 
 class Provided(nn.Module):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from ...core.fields import expect
 from ...core.geometry import pixel_centres
 from ...networks.trunk import Trunk
+from .shaping import clear
 from .stn import STNOptions
 
 INITIAL_SCALE_LOGIT = 0.5  # s = 0.2 + 0.8 sigmoid(0.5) = 0.698
@@ -33,8 +34,7 @@ def start(subjects: int) -> Tensor:
 
 def centroid(difference_N3: Tensor) -> Tensor:
     """Where an image (N, 3, H, W) differs from zero clearly, by energy above its mean; (N, 2) in [-1, 1]."""
-    energy_NHW = difference_N3.square().mean(dim=1)
-    clear_NHW = (energy_NHW - energy_NHW.mean(dim=(1, 2), keepdim=True)).clamp(min=0)
+    clear_NHW = clear(difference_N3)
     height, width = clear_NHW.shape[1:]
     total_N = clear_NHW.sum(dim=(1, 2)).clamp(min=torch.finfo(clear_NHW.dtype).tiny)
     x_N = (clear_NHW.sum(dim=1) @ pixel_centres(width, device=clear_NHW.device)) / total_N

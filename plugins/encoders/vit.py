@@ -7,6 +7,9 @@ Differs from the paper: the smallest size, `tiny`, is ours. The time-variant and
 pose is read off and the temporal method can train a transformer, are the mean of a frame's computed tokens, each
 through a linear layer if asked for. Where a corruption writes a crop of its own, the tokens and the time-variant latent
 come from that one, the time-invariant latent from the clean crop, as in the encoder `split`.
+
+Beside masked frames the whole ones are left out where the recipe has no use for them: no loss reads latents, and the
+decoder looks at no reference. In evaluation nothing is masked, and every frame is computed.
 """
 
 from __future__ import annotations

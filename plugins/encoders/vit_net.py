@@ -6,6 +6,8 @@ D token, Q values of a patch, 3 h w crop.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -34,6 +36,15 @@ def masked_frames(roles: Roles, visible: Tensor | None) -> list[int]:
     return masked
 
 
+def skips_whole(readers: Mapping[str, int]) -> bool:
+    """Whether nobody needs whole frames beside masked ones: no latent is read, nor what the exchange makes of tokens.
+
+    A field of which it is not known counts as read.
+    """
+    unread = all(readers.get(name) == 0 for name in ("memory", "variant"))
+    return unread and not readers.get("invariant") and readers.get("tokens", 0) <= 1
+
+
 class ViT(nn.Module):
     """One transformer for masked frames, of which it sees some patches, and for whole ones."""
 
@@ -46,6 +57,7 @@ class ViT(nn.Module):
         check_heads(size.width, size.heads)
         self.patch, self.width = size.patch, size.width
         self.filled = bool(context.facts.get("filled", 0))
+        self.skips = skips_whole(context.readers)
         side = grid_side(context.crop_size, size.patch)
         made_for = grid_side(options.made_for, size.patch) if options.made_for else 0
         self.patch_embed = PatchEmbed(size.patch, size.width)
@@ -66,6 +78,7 @@ class ViT(nn.Module):
 
         Returns:
             tokens_visible (B, M, S, D), tokens (B, R, P, D), variant (B, N, V) and, if asked for, invariant (B, N, I).
+            Where frames are masked and nobody needs the others, these are not computed: R is 0, their latents are 0.
 
         Raises:
             ShapeError: When sizes disagree.
@@ -97,7 +110,8 @@ class ViT(nn.Module):
     def _see(self, crop: Tensor, masked: list[int], visible: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Tokens of masked and of whole frames, and every frame's mean token (B, N, D) in the order of the tuple."""
         whole = [n for n in range(crop.shape[1]) if n not in masked]
-        tokens_BRPD = self._frames(patchify(crop[:, whole] if masked else crop, self.patch), None)
+        seen = [] if masked and self.skips else whole
+        tokens_BRPD = self._frames(patchify(crop[:, seen] if masked else crop, self.patch), None)
         if visible is None or not masked:
             count = tokens_BRPD.shape[2] if visible is None else visible.shape[2]
             return tokens_BRPD.new_zeros(len(crop), 0, count, self.width), tokens_BRPD, tokens_BRPD.mean(dim=2)
@@ -106,7 +120,8 @@ class ViT(nn.Module):
         patches_BMSQ = patches_BMPQ[tuples[:, None, None], frames[:, None], visible.clamp(min=0)]
         tokens_BMSD = self._frames(patches_BMSQ, visible)
         number_BM1 = (visible >= 0).sum(dim=2, keepdim=True).clamp(min=1) if self.filled else visible.shape[2]
-        means = torch.cat((tokens_BMSD.sum(dim=2) / number_BM1, tokens_BRPD.mean(dim=2)), dim=1)
+        mean_BRD = tokens_BRPD.mean(dim=2) if seen else tokens_BRPD.new_zeros(len(crop), len(whole), self.width)
+        means = torch.cat((tokens_BMSD.sum(dim=2) / number_BM1, mean_BRD), dim=1)
         order = sorted(range(crop.shape[1]), key=(masked + whole).__getitem__)
         return tokens_BMSD, tokens_BRPD, means[:, order]
 

@@ -33,7 +33,7 @@ class ReferenceMemory:
         pass
 
     def __call__(self, *, tokens_visible: Tensor, tokens: Tensor, roles: Roles) -> Mapping[str, Tensor]:
-        """From tokens_visible (B, M, S, D) and tokens (B, R, P, D).
+        """From tokens_visible (B, M, S, D) and tokens (B, R, P, D), R being 0 where the encoder left references out.
 
         Returns:
             memory (B, M, P, D) and target (B, M), the masked frames' positions in the tuple.
@@ -54,9 +54,10 @@ class ReferenceMemory:
                 where="sampler",
                 hint="one reference for all of them, or one for each",
             )
-        rows = rows * len(masked) if len(rows) == 1 else rows
         target = torch.tensor(masked, dtype=torch.int64, device=tokens.device).expand(len(tokens), -1)
-        return {"memory": tokens[:, rows], "target": target}
+        if rows and not tokens.shape[1]:  # nobody looks at references, and the encoder left them out
+            return {"memory": tokens.new_zeros(len(tokens), len(masked), *tokens.shape[2:]), "target": target}
+        return {"memory": tokens[:, rows * len(masked) if len(rows) == 1 else rows], "target": target}
 
 
 @hookimpl

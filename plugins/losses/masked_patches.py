@@ -7,6 +7,10 @@ Differs from the paper: pairs that differ in both are a third kind. The two term
 often a kind is drawn is not its weight; over several processes too. The paper's choice of patches is not known to us
 beyond the hidden ones; the others are options.
 
+Beside the sum each kind that a step holds is recorded without its weight: ``completion.view`` and ``completion.pose``
+where the loss has the role ``completion``. The patches that are predicted are those of the field ``crop``: where the
+corruption changes its colours, in these colours, as augmentation comes before masking.
+
 Axes: B tuples, T frames of a tuple, N crops, M masked frames, P patches, Q values of a patch, h w crop, H W frame.
 """
 
@@ -46,8 +50,8 @@ class MaskedPatchesOptions(Options):
 
 
 def reads(options: MaskedPatchesOptions) -> tuple[str, ...]:
-    """Where the person is, is asked for only if the loss depends on it."""
-    person = ("box", "true_mask?", "background?") if options.loss_on == "masked_foreground" else ()
+    """Where the person is, is asked for only if the loss depends on it; the frame has the colours of the background."""
+    person = ("frame", "box", "true_mask?", "background?") if options.loss_on == "masked_foreground" else ()
     return ("crop", "patches_decoded", "hidden", "target", "clip", "time", "roles", *person)
 
 

@@ -9,11 +9,15 @@ import torch
 from torch import Tensor
 
 from ...core.fields import expect
+from ...core.geometry import crop as crop_of
 from ...core.interfaces import Roles
 from ...core.ranks import total_over_processes, world_size
 from ...core.select import select
 from ...networks.patches import own_scale, patchify, person_share, silhouette, standardised
 from .masked_patches import MaskedPatchesOptions
+
+KINDS = ("view", "pose", "both")
+"""Of pairs, each with a weight of that name among the options."""
 
 
 def patch_errors(decoded: Tensor, true: Tensor, normalise: bool, eps: float) -> Tensor:
@@ -25,7 +29,7 @@ def patch_errors(decoded: Tensor, true: Tensor, normalise: bool, eps: float) -> 
 
 
 def kinds(clip: Tensor, time: Tensor, target: Tensor, reference: Tensor, moment_s: float) -> Tensor:
-    """Which masked frames make which kind of pair with their reference, bool (G, B, M): view, pose, both.
+    """Which masked frames make which of `KINDS` of pairs with their reference, bool (G, B, M).
 
     Args:
         clip: (B, T) index.
@@ -39,14 +43,14 @@ def kinds(clip: Tensor, time: Tensor, target: Tensor, reference: Tensor, moment_
     return torch.stack((elsewhere & ~apart, ~elsewhere, elsewhere & apart))
 
 
-def mean_of_kinds(error_BMP: Tensor, counts_BMP: Tensor, kind_GBM: Tensor) -> Tensor:
-    """Mean error over the patches that count, of each kind of pair by itself, (G,); 0 for a kind without any.
+def mean_of_kinds(error_BMP: Tensor, counts_BMP: Tensor, kind_GBM: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean error over the patches that count, of each kind of pair by itself, 0 for one without any; and their number.
 
-    Over processes the mean of what each of them gets is that over all patches of all of them.
+    Over processes the mean of what each of them gets is that over all patches of all of them. Both (G,).
     """
     weight_GBMP = kind_GBM[..., None] * counts_BMP
     number_G = total_over_processes(weight_GBMP.sum(dim=(1, 2, 3)).detach())
-    return world_size() * (weight_GBMP * error_BMP).sum(dim=(1, 2, 3)) / number_G.clamp(min=1)
+    return world_size() * (weight_GBMP * error_BMP).sum(dim=(1, 2, 3)) / number_G.clamp(min=1), number_G
 
 
 class MaskedPatches:
@@ -54,6 +58,7 @@ class MaskedPatches:
 
     def __init__(self, options: MaskedPatchesOptions) -> None:
         self.options = options
+        self.apart: dict[str, Tensor] = {}
 
     def __call__(
         self,
@@ -68,7 +73,7 @@ class MaskedPatches:
         """From crop (B, N, 3, h, w), patches_decoded (B, M, P, Q), hidden (B, M, P) and target (B, M).
 
         Further clip and time (B, T), by which kinds of pairs are told apart, and what tells where the person is:
-        box (B, N, 4) with true_mask (B, T, 1, H, W) or background (B, T, 3, H, W).
+        box (B, N, 4) and frame (B, T, 3, H, W) with true_mask (B, T, 1, H, W) or background (B, T, 3, H, W).
 
         Raises:
             ShapeError: When sizes disagree.
@@ -88,12 +93,16 @@ class MaskedPatches:
         error_BMP = patch_errors(patches_decoded.float(), true_BMPQ, self.options.normalise, self.options.eps)
         counts_BMP = torch.ones_like(hidden) if self.options.loss_on == "all" else hidden
         if "box" in told:
-            names = {"box", "true_mask", "background"} & set(told)
-            of_target = {name: select(told[name], target) for name in names}
-            counts_BMP = counts_BMP * (person_share(silhouette(seen, **of_target), patch) > self.options.tau)
+            names = {"frame", "box", "true_mask", "background"} & set(told)
+            where = {name: select(told[name], target) for name in names}
+            clean = crop_of(where.pop("frame"), where["box"], (seen.shape[-2], seen.shape[-1]))
+            counts_BMP = counts_BMP * (person_share(silhouette(clean, **where), patch) > self.options.tau)
         kind_GBM = kinds(told["clip"], told["time"], target, references(roles, target), self.options.moment_s)
-        weight_G = error_BMP.new_tensor((self.options.view, self.options.pose, self.options.both))
-        return (weight_G * mean_of_kinds(error_BMP, counts_BMP.float(), kind_GBM)).sum()
+        weight_G = error_BMP.new_tensor([getattr(self.options, name) for name in KINDS])
+        mean_G, number_G = mean_of_kinds(error_BMP, counts_BMP.float(), kind_GBM)
+        told_G = mean_G.detach().masked_fill(number_G == 0, torch.nan)
+        self.apart = dict(zip(KINDS, told_G, strict=True))
+        return (weight_G * mean_G).sum()
 
 
 def references(roles: Roles, target_BM: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -51,6 +52,19 @@ def test_the_shipped_method_trains_and_its_loss_goes_down(fabric: Fabric) -> Non
     _, steps = train(composition, fabric)
     reconstruction = [step.terms["reconstruction"] for step in steps]
     assert sum(reconstruction[-5:]) < sum(reconstruction[:5])
+
+
+def test_what_a_loss_tells_apart_is_recorded_beside_it_and_trains_nothing(tmp_path: Path, fabric: Fabric) -> None:
+    composition = toy(tmp_path)
+    state, plain = make_state(composition, fabric), make_state(composition, fabric)
+    loss: Any = state.model._losses["time"]
+    loss.apart = {"near": torch.tensor(2.0), "far": torch.tensor(torch.nan)}
+    source = open_source(composition)
+    pairs = zip(fit(composition, source, fabric, state), fit(composition, source, fabric, plain), strict=True)
+    for told, step in pairs:
+        assert told.terms == step.terms | {"time.near": 2.0}  # and nothing of what the step does not have
+        assert told.total == step.total == step.terms["time"]
+    assert equal(weights(state), weights(plain))
 
 
 def test_each_step_tells_its_number_phase_terms_and_total(tmp_path: Path, fabric: Fabric) -> None:

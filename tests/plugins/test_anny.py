@@ -7,11 +7,10 @@ import types
 import pytest
 import torch
 
-from poserep.core.bodies import open_body
 from poserep.core.errors import PluginError
-from poserep.core.interfaces import Context
 from poserep.core.skeleton import HUMAN36M_17, SKELETONS
 from poserep.plugins.body_models.anny_net import BONES, FINGERS, FromAnny, axes, dense
+from poserep.testing import fake_context
 
 INSTALLED = importlib.util.find_spec("anny") is not None
 UP_Z = torch.tensor(
@@ -97,7 +96,7 @@ def still(body, **shape: float) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.usefixtures("stand_in")
 def test_its_axes_and_metres_become_those_used_here() -> None:
-    body = open_body("anny", {}, Context(64))
+    body = fake_context().open_body("anny", {}, "body")
     torch.testing.assert_close(body.turn_33, UP_Z.T)
     _, joints = still(body)
     here = {name: joints[0, joint] for joint, name in enumerate(body.joint_names)}
@@ -107,7 +106,7 @@ def test_its_axes_and_metres_become_those_used_here() -> None:
 
 @pytest.mark.usefixtures("stand_in")
 def test_a_body_gives_the_joints_of_human36m() -> None:
-    body = open_body("anny", {}, Context(64))
+    body = fake_context().open_body("anny", {}, "body")
     pose = body.pose(*still(body))[0]
     at = {name: pose[joint] for joint, name in enumerate(HUMAN36M_17.joints)}
     torch.testing.assert_close(at["pelvis"], torch.tensor([0.0, -20, 0]), atol=1e-2, rtol=0)  # between the hips
@@ -119,7 +118,7 @@ def test_a_body_gives_the_joints_of_human36m() -> None:
 
 @pytest.mark.usefixtures("stand_in")
 def test_a_hand_lies_with_its_fingers_along_x_and_has_21_joints() -> None:
-    hand = open_body("anny", {"of": "hand"}, Context(64))
+    hand = fake_context().open_body("anny", {"of": "hand"}, "body")
     pose = hand.pose(*still(hand))[0]
     skeleton = SKELETONS["hand_21"]
     assert hand.skeleton is skeleton
@@ -135,7 +134,7 @@ def test_a_hand_lies_with_its_fingers_along_x_and_has_21_joints() -> None:
 
 @pytest.mark.usefixtures("stand_in")
 def test_shape_parameters_are_differences_of_phenotypes() -> None:
-    body = open_body("anny", {}, Context(64))
+    body = fake_context().open_body("anny", {}, "body")
     _, joints = still(body)
     _, taller = still(body, height=0.25)
     bones = [(one[0, 3] - one[0, 0]).norm() for one in (joints, taller)]
@@ -158,7 +157,7 @@ def test_axes_are_a_rotation_near_to_what_is_told() -> None:
 def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anny", None)
     with pytest.raises(PluginError, match="not installed") as caught:
-        open_body("anny", {}, Context(64))
+        fake_context().open_body("anny", {}, "body")
     assert "poserep[anny]" in caught.value.hint
 
 
@@ -167,7 +166,7 @@ def test_without_the_package_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("of", ["body", "hand"])
 def test_the_package_itself_gives_a_person_and_a_hand_of_their_sizes(of: str) -> None:
-    body = open_body("anny", {"of": of}, Context(64))
+    body = fake_context().open_body("anny", {"of": of}, "body")
     assert isinstance(body, FromAnny)
     vertices, joints = still(body)
     pose = body.pose(vertices, joints)[0]

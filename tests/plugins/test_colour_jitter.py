@@ -4,7 +4,7 @@ import torch
 from poserep.core.errors import ShapeError
 from poserep.core.interfaces import Context
 from poserep.plugins.corruptions.colour_jitter import ColourJitterOptions, build
-from poserep.plugins.corruptions.colour_jitter_net import RGB_TO_YIQ, chroma_basis, colour_matrix, jitter
+from poserep.plugins.corruptions.recolouring import RGB_TO_YIQ, chroma_basis, colour_matrix, jitter
 
 LUMA = torch.tensor(RGB_TO_YIQ[0])
 ONE, ZERO = torch.ones(1), torch.zeros(1)

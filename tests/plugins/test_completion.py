@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given as over
+from hypothesis import settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from poserep.core.errors import ConfigError, ShapeError
 from poserep.core.interfaces import Context, Roles
+from poserep.plugins.corruptions.patch_mask_net import visible_patches
 from poserep.plugins.decoders import cat_attention, cross_attention
 from poserep.plugins.decoders.completion_net import Completion, filled_up
 from poserep.plugins.exchanges.reference_memory import ReferenceMemory, ReferenceMemoryOptions
@@ -75,6 +79,16 @@ def test_where_nothing_is_masked_there_is_nothing_to_complete() -> None:
         assert decoded["patches_decoded"].shape == (2, 0, 16, 192)
 
 
+def test_references_that_the_encoder_left_out_are_remembered_as_nothing() -> None:
+    part = ReferenceMemory(ReferenceMemoryOptions(), CONTEXT)
+    out = part(
+        tokens_visible=torch.ones(2, 1, 3, 12), tokens=torch.ones(2, 0, 16, 12), roles=Roles(("reference", "target"))
+    )
+    assert out["memory"].shape == (2, 1, 16, 12)
+    assert not out["memory"].any()
+    assert out["target"].tolist() == [[1], [1]]
+
+
 # ---------------------------------------------------------------- decoders
 
 
@@ -84,6 +98,21 @@ def test_the_sequence_is_filled_up_with_the_mask_token() -> None:
     assert full[..., 0].tolist() == [[1, 9, 2, 9], [9, 3, 9, 4]]
     short = filled_up(seen, blank, torch.tensor([[0, 2], [1, -1]]), 4, gaps=True)
     assert short[..., 0].tolist() == [[1, 9, 2, 9], [9, 3, 9, 9]]
+
+
+@settings(max_examples=40, deadline=None)
+@over(ratio=st.floats(0.05, 0.95), side=st.integers(2, 7), seed=st.integers(0, 99))
+def test_filling_up_undoes_hiding(ratio: float, side: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    patches, whole = side**2, torch.randn(3, side**2, 4)
+    hidden = torch.rand(3, 1, patches).argsort(-1) < max(1, min(patches - 1, round(ratio * patches)))
+    visible = visible_patches(hidden, int((~hidden[0]).sum()))[:, 0]
+    seen = whole.gather(1, visible[..., None].expand(-1, -1, 4))
+    blank = torch.full((1, 1, 4), 7.0)
+    full = filled_up(seen, blank, visible, patches, gaps=False)
+    assert torch.equal(full, torch.where(hidden[:, 0, :, None], blank, whole))
+    everything = torch.arange(patches).expand(3, -1)
+    assert torch.equal(filled_up(whole, blank, everything, patches, gaps=False), whole)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -18,28 +18,10 @@ from poserep.core.interfaces import Draw, Roles
 from poserep.core.pipeline import Model, Pipeline
 from poserep.core.probe import collect
 from poserep.core.registry import Registry
+from poserep.networks.patches import own_scale, patchify, standardised
+from poserep.tests.fakes.pairs import SMALL
 
-TINY = (
-    "dataset.subjects=1",
-    "dataset.test_subjects=1",
-    "dataset.validation_subjects=0",
-    "dataset.seconds=3.0",
-    "dataset.cameras=2",
-    "dataset.size=32",
-    'dataset.actions=["gait"]',
-    "sampler.angle_max_deg=180.0",
-    "sampler.change_min=0.0",
-    "encoder.width=16",
-    "encoder.depth=2",
-    "encoder.heads=2",
-    "decoder.width=16",
-    "decoder.depth=1",
-    "decoder.heads=2",
-    "crop_size=32",
-    "training.batch=4",
-    "training.steps=4",
-    "training.warmup_steps=0",
-)
+TINY = (*SMALL, 'dataset.actions=["gait"]', "training.steps=4")
 
 
 def composed(*more: str, uses: tuple[str, ...] = ()) -> Composition:
@@ -81,6 +63,80 @@ def test_every_weight_learns_and_a_term_comes_out(more: tuple[str, ...]) -> None
     assert math.isfinite(terms["completion"].item())
     terms["completion"].backward()
     assert [name for name, weight in model.named_parameters() if weight.grad is None] == []
+
+
+def tokens_of_a_step(composition: Composition) -> list[int]:
+    """How many tokens the encoder's blocks compute of one training batch, frames after frames."""
+    model, counts = Model(composition).train(), []
+    encoder: Any = model.pipeline.encoder
+    encoder.enc_blocks[0].register_forward_pre_hook(lambda _block, given: counts.append(given[0][..., 0].numel()))
+    terms, _ = model(batch_of(composition), tuple(composition.experiment.losses))
+    sum(terms.values()).backward()
+    return counts
+
+
+def test_without_a_use_for_it_the_reference_is_never_encoded() -> None:
+    masked, whole = 4 * 4, 4 * 16  # of four targets 4 of 16 patches each, and four references
+    assert tokens_of_a_step(composed()) == [whole, masked]
+    assert tokens_of_a_step(composed("decoder.reference=false")) == [masked]
+    assert tokens_of_a_step(composed("decoder.reference=false", uses=("losses.pose=pose2d",))) == [whole, masked]
+    assert tokens_of_a_step(composed(uses=("decoder=cat_attention",))) == [whole, masked]
+
+
+def test_without_a_reference_frames_are_still_read_off_whole() -> None:
+    composition = composed("decoder.reference=false")
+    pipeline, source = Pipeline(composition), open_source(composition)
+    draw = Draw(torch.zeros(2, 2, dtype=torch.int64).numpy(), torch.arange(4).view(2, 2).numpy())
+    pair = pipeline.eval()(source.read(draw) | {"roles": Roles(("target", "reference"))})
+    assert pair["tokens"].shape == (2, 2, 16, 16)
+    torch.testing.assert_close(pair["variant"], pair["tokens"].mean(2))
+
+
+def test_steps_tell_views_and_poses_apart() -> None:
+    composition = composed("losses.completion.weight=2.0", "losses.completion.pose=0.5", "training.batch=8")
+    fabric, source = Fabric(accelerator="cpu", devices=1), open_source(composition)
+    step = next(fit(composition, source, fabric, make_state(composition, fabric)))
+    assert list(step.terms) == ["completion", "completion.view", "completion.pose"]
+    view, pose = step.terms["completion.view"], step.terms["completion.pose"]
+    assert step.terms["completion"] == pytest.approx(view + 0.5 * pose)
+    assert step.total == pytest.approx(2 * step.terms["completion"])  # parts of a term are not counted twice
+
+
+def test_of_views_alone_nothing_is_told_of_poses() -> None:
+    composition = composed("sampler.p_view=1.0")
+    fabric, source = Fabric(accelerator="cpu", devices=1), open_source(composition)
+    for step in fit(composition, source, fabric, make_state(composition, fabric)):
+        assert list(step.terms) == ["completion", "completion.view"]
+        assert step.terms["completion.view"] == step.terms["completion"]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_people_are_cropped_as_squares_and_never_stretched(training: bool) -> None:
+    for name in ("crocoman", "crocoman-full"):
+        composition = compose(name, Registry(installed=()))
+        chosen = composition.parts["detector"]
+        detector = chosen.component.build(chosen.options, composition.context).train(training)
+        true_box = torch.tensor([0.2, 0.7, 0.1, 0.0]).expand(3, 2, 4)
+        box = detector(true_box=true_box, frame=torch.zeros(3, 2, 3, 60, 90))["box"]
+        torch.testing.assert_close(box[..., 0] * 90, box[..., 1] * 60)
+        sizes = (box[..., 1] / (0.7 * 1.25)).flatten()
+        assert len(sizes.unique()) == (6 if training else 1)  # target and reference each in its own way
+        assert bool(((sizes - 1).abs() <= 0.1 + 1e-6).all())
+
+
+def test_the_patches_to_predict_are_in_the_colours_that_the_encoder_sees() -> None:
+    composition = composed("corruption.colour=0.9")
+    model = Model(composition).train()
+    batch = batch_of(composition)
+    plain = Pipeline(composition).eval()(batch, until="crop")["crop"]
+    torch.manual_seed(1)
+    record = model.pipeline(batch)
+    assert not torch.allclose(record["crop"].mean(), plain.mean(), atol=1e-3)
+    perfect = patchify(standardised(record["crop"][:, :1]), 8)
+    mean, std = own_scale(perfect, composition.parts["losses.completion"].options.eps)
+    fields = dict(record) | {"patches_decoded": (perfect - mean) / std}
+    loss = model._losses["completion"]
+    assert float(loss(**{name: fields[name] for name in model.reads["completion"]})) == pytest.approx(0, abs=1e-6)
 
 
 def test_a_resumed_run_hides_what_it_would_have_hidden() -> None:

@@ -47,14 +47,6 @@ def executor(request: pytest.FixtureRequest) -> Executor:
     return found
 
 
-def appears(path: Path, text: str = "") -> bool:
-    for _ in range(400):
-        if path.exists() and text in path.read_text():
-            return True
-        time.sleep(0.05)
-    return False
-
-
 def test_a_job_gives_its_result(executor: Executor) -> None:
     task = executor.submit(jobs.double, 21)
     assert task.result() == 42
@@ -99,7 +91,7 @@ def test_a_killed_worker_fails_its_own_job_and_is_replaced(processes: Executor, 
 def test_closing_stops_running_jobs_as_ctrl_c_would(tmp_path: Path) -> None:
     executor, said = build("processes", jobs=1), tmp_path / "said"
     task = executor.submit(jobs.wait_for_ctrl_c, str(said))
-    assert appears(said)
+    assert jobs.appears(said)
     executor.close()
     assert task.done()
     assert task.result() == "stopped"
@@ -109,11 +101,11 @@ def test_workers_stop_when_the_process_that_started_them_is_killed(tmp_path: Pat
     script, said = tmp_path / "script.py", tmp_path / "said"
     script.write_text(ORPHAN.format(said=str(said)))
     parent = subprocess.Popen([sys.executable, str(script)], stderr=subprocess.DEVNULL)
-    assert appears(said)
+    assert jobs.appears(said)
     worker = int(said.read_text())
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    assert appears(said, "interrupted")
+    assert jobs.appears(said, "interrupted")
     for _ in range(200):
         try:
             os.kill(worker, 0)

@@ -65,7 +65,9 @@ def test_what_kind_a_pair_is_follows_from_clip_and_time() -> None:
 def test_kinds_are_averaged_apart_whatever_their_number() -> None:
     error = torch.tensor([4.0, 2.0, 6.0, 1.0]).view(4, 1, 1)
     kind = torch.tensor([[1, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 0]]).bool()[..., None]
-    assert mean_of_kinds(error, torch.ones(4, 1, 1), kind).tolist() == [4, 3, 0]
+    mean, number = mean_of_kinds(error, torch.ones(4, 1, 1), kind)
+    assert mean.tolist() == [4, 3, 0]
+    assert number.tolist() == [1, 3, 0]
 
 
 @pytest.mark.parametrize("options", [{}, {"normalise": False}, {"eps": 1e-3}, {"loss_on": "all"}])
@@ -105,10 +107,44 @@ def test_a_kind_that_is_not_drawn_is_zero() -> None:
     torch.testing.assert_close(loss()(**views), loss(pose=0.0)(**given))
 
 
+def test_each_kind_is_told_apart_without_its_weight_and_as_nan_where_there_is_none() -> None:
+    given, part = fields(), loss(view=2.0, pose=0.0)
+    part(**given)
+    assert list(part.apart) == ["view", "pose", "both"]
+    torch.testing.assert_close(part.apart["view"], loss(pose=0.0)(**given))
+    torch.testing.assert_close(part.apart["pose"], loss(view=0.0)(**given))
+    assert not any(term.requires_grad or term.ndim for term in part.apart.values())
+    part(**{name: value[1::2] if isinstance(value, Tensor) else value for name, value in given.items()})
+    assert {name: bool(term.isnan()) for name, term in part.apart.items()} == {
+        "view": True,
+        "pose": False,
+        "both": True,
+    }
+
+
+def whole_frame(given: dict[str, Any]) -> dict[str, Tensor]:
+    """Boxes around whole frames, which are then the crops."""
+    return {"box": torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(4, 2, 4), "frame": given["crop"]}
+
+
+def test_where_the_person_is_does_not_follow_from_changed_colours() -> None:
+    given = fields()
+    background = given["crop"].clone()
+    background[:, 0, :, :8, :8] += 0.5  # of the target the first patch differs
+    person = whole_frame(given) | {"background": background}
+    part = loss(loss_on="masked_foreground")
+    part(**given, **person)
+    assert float(part.apart["view"]) > 0
+    given["crop"] = (1.4 * given["crop"]).clamp(0, 1)  # brighter, so that all of it differs from the background
+    given["patches_decoded"] = perfect(given)
+    given["patches_decoded"][:, :, 2] += 1  # another hidden patch is wrong
+    assert float(part(**given, **person)) == pytest.approx(0, abs=1e-8)
+
+
 def test_on_the_person_only_its_hidden_patches_count() -> None:
     given, mask = fields(), torch.zeros(4, 2, 1, 16, 16)
     mask[:, 0, :, :8, :8] = 1  # the first patch of the target
-    person = {"box": torch.tensor([1.0, 1.0, 0.0, 0.0]).expand(4, 2, 4), "true_mask": mask}
+    person = whole_frame(given) | {"true_mask": mask}
     part = loss(loss_on="masked_foreground")
     error = (given["patches_decoded"] - perfect(given)).square().mean(-1)[:, 0, 0]
     torch.testing.assert_close(part(**given, **person), error[::2].mean() + error[1::2].mean())
@@ -120,7 +156,7 @@ def test_on_the_person_only_its_hidden_patches_count() -> None:
 def test_the_gradient_is_right() -> None:
     error = torch.rand(4, 1, 3, dtype=torch.float64, requires_grad=True)
     kind = torch.tensor([[1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 1]]).bool()[..., None]
-    assert torch.autograd.gradcheck(lambda e: mean_of_kinds(e, torch.ones(4, 1, 3).double(), kind).sum(), error)
+    assert torch.autograd.gradcheck(lambda e: mean_of_kinds(e, torch.ones(4, 1, 3).double(), kind)[0].sum(), error)
     true, decoded = torch.rand(2, 5, dtype=torch.float64), torch.rand(2, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda d: patch_errors(d, true, True, 1e-6), decoded)
 

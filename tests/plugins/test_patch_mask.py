@@ -141,6 +141,44 @@ def test_several_targets_are_hidden_each_in_its_own_way_and_equal_seeds_hide_ali
     assert torch.equal(found[0], hide(PatchMaskOptions(), person, noise).float())
 
 
+def test_colours_are_changed_before_patches_are_hidden_of_each_image_by_itself() -> None:
+    part, fields = build(PatchMaskOptions(colour=0.4, paint=True), CONTEXT), batch(tuples=40)
+    fields["crop"] = torch.full_like(fields["crop"], 0.5)
+    torch.manual_seed(0)
+    out = part(**fields)
+    assert writes(part.options) == ("visible", "hidden", "crop", "crop_corrupted")
+    brightness = out["crop"].mean(dim=(2, 3, 4)) / 0.5  # contrast and saturation leave plain grey as it is
+    assert float(brightness.min()) >= 0.6
+    assert float(brightness.max()) <= 1.4
+    assert float(brightness.max() - brightness.min()) > 0.75
+    assert float((brightness[:, 0] - brightness[:, 1]).abs().min()) > 0
+    hidden = out["hidden"][:, 0].unflatten(1, (4, 4)).repeat_interleave(8, 1).repeat_interleave(8, 2)[:, None] > 0
+    shown = torch.where(hidden, 0.0, out["crop_corrupted"][:, 1] - out["crop"][:, 1])
+    assert not shown.any()  # what is visible is seen in these colours, too
+    torch.manual_seed(0)
+    assert torch.equal(build(PatchMaskOptions(paint=True), CONTEXT)(**fields)["hidden"], out["hidden"])
+    assert torch.equal(part.eval()(**fields)["crop"], fields["crop"])
+
+
+def test_hue_stays_where_colours_are_changed() -> None:
+    part, fields = build(PatchMaskOptions(colour=0.3, policy="uniform"), CONTEXT), batch()
+    red = torch.tensor([0.6, 0.3, 0.3])[:, None, None]
+    out = part(crop=red.expand_as(fields["crop"]), roles=ROLES)["crop"]
+    torch.testing.assert_close(out[:, :, 1], out[:, :, 2])
+    assert bool((out[:, :, 0] > out[:, :, 1]).all())
+
+
+def test_the_person_is_found_in_true_colours() -> None:
+    part = build(PatchMaskOptions(policy="background_hidden", ratio=0.5, colour=0.9), CONTEXT)
+    fields = batch()
+    del fields["true_mask"]
+    background = fields["crop"].clone()
+    background[..., :16, :] = (background[..., :16, :] + 0.5) % 1  # the upper half is the person
+    hidden = part(**fields, background=background)["hidden"][:, 0].unflatten(1, (4, 4))
+    assert bool((hidden[:, 2:] == 1).all())
+    assert hidden[:, :2].sum(dim=(1, 2)).tolist() == [4, 4, 4]
+
+
 def test_what_cannot_be_masked_is_refused() -> None:
     with pytest.raises(ConfigError, match="the encoder has no patches"):
         build(PatchMaskOptions(), Context(32))

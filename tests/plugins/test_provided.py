@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 from poserep.core.errors import ShapeError
 from poserep.core.interfaces import Context
 from poserep.plugins.detectors.provided import ProvidedOptions, build, reads
-from poserep.plugins.detectors.provided_net import jittered, squared, widened
+from poserep.plugins.detectors.provided_net import widened
+from poserep.plugins.detectors.shaping import jittered, squared
 
 CONTEXT = Context(crop_size=8)
 BOX = torch.tensor([0.25, 0.5, 0.1, -0.2])  # in a frame of 40 x 20: 10 wide, 10 high

@@ -10,19 +10,18 @@ import pytest
 import torch
 from scipy.sparse import csc_matrix
 
-from poserep.core.bodies import open_body
 from poserep.core.errors import DataError, ShapeError
-from poserep.core.interfaces import Context
 from poserep.core.skeleton import HUMAN36M_17, SKELETONS
 from poserep.networks.rotations import matrix_from_axis_angle
 from poserep.plugins.body_models.smplx_files import FAMILIES, made_up
+from poserep.testing import fake_context
 
 Tables = dict[str, np.ndarray]
 TIPS = (1, 2, 3, 4, 5)
 
 
 def opened(file: Path, **options: object):
-    return open_body("smplx", {"file": str(file), "shapes": 4, **options}, Context(64))
+    return fake_context().open_body("smplx", {"file": str(file), "shapes": 4, **options}, "body")
 
 
 def made(joints: int, vertices: int = 40, seed: int = 0) -> Tables:

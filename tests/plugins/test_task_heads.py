@@ -4,13 +4,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from poserep.core.config import with_bodies
 from poserep.core.errors import ConfigError, ShapeError
 from poserep.core.interfaces import Context
+from poserep.core.registry import Registry
 from poserep.plugins.heads import classifier, dense_pose, mesh, mesh_free, pose_regression, scores, upsampling
 from poserep.plugins.heads.mesh_net import weak_perspective
 
 FACTS = {"variant": 6, "tokens": 16, "joints": 3, "classes": 4, "parts": 3, "vertices": 12}
-CONTEXT = Context(16, FACTS)
+CONTEXT = with_bodies(Context(16, FACTS), Registry(installed=()))
 TOKENS, LATENT = torch.zeros(5, 16, 16), torch.zeros(5, 6)
 
 

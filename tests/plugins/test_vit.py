@@ -52,6 +52,40 @@ def test_hidden_patches_are_never_computed() -> None:
     assert rows == [(2, 16)] * 3 + [(2, 3)] * 3
 
 
+def test_whole_frames_beside_masked_ones_are_left_out_where_nobody_needs_them() -> None:
+    torch.manual_seed(0)
+    unread = {"memory": 0, "variant": 0, "tokens": 1}
+    part = build(ViTOptions(**SMALL), Context(32, readers=unread))
+    assert isinstance(part, ViT)
+    rows: list[tuple[int, ...]] = []
+    for module in (part.patch_embed, *part.enc_blocks):
+        module.register_forward_pre_hook(lambda _module, given: rows.append(tuple(given[0].shape[:2])))
+    out, wanted = (one(crop=crops(), roles=ROLES, visible=VISIBLE) for one in (part, encoder()))
+    assert rows == [(2, 3)] * 3  # two targets of which 3 patches are visible, and no reference
+    assert torch.equal(out["tokens_visible"], wanted["tokens_visible"])
+    assert out["tokens"].shape == (2, 0, 16, 16)
+    assert torch.equal(out["variant"][:, 0], wanted["variant"][:, 0])
+    assert not out["variant"][:, 1].any()
+    whole, same = (one(crop=crops(), roles=ROLES) for one in (part, encoder()))
+    assert torch.equal(whole["tokens"], same["tokens"])  # where nothing is masked, everything is computed
+
+
+@pytest.mark.parametrize(
+    "readers",
+    [
+        {},
+        {"memory": 1, "variant": 0, "tokens": 1},
+        {"memory": 0, "variant": 1, "tokens": 1},
+        {"memory": 0, "variant": 0, "invariant": 1, "tokens": 1},
+        {"memory": 0, "variant": 0, "tokens": 2},
+    ],
+)
+def test_whoever_reads_of_whole_frames_gets_them(readers: dict[str, int]) -> None:
+    part = build(ViTOptions(**SMALL), Context(32, readers=readers))
+    assert isinstance(part, ViT)
+    assert part(crop=crops(), roles=ROLES, visible=VISIBLE)["tokens"].shape == (2, 1, 16, 16)
+
+
 def test_masked_and_whole_frames_are_told_apart_by_their_roles() -> None:
     part, crop = encoder(), crops()
     out = part(crop=crop.flip(1), roles=Roles(("reference", "target")), visible=VISIBLE)

@@ -68,6 +68,16 @@ class Studio:
         if options.paste_on:
             self._pictures = Pictures(options.paste_on, options.seed, options.paste_each, self.frame_size)
 
+    @property
+    def faces(self) -> Array | None:
+        """Three vertices of each triangle of ``vertices``, (F, 3); None where no mesh is drawn."""
+        return None if self._figures is None else np.asarray(self._figures.body.faces.cpu())
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the label ``part_map`` counts; nothing where no mesh is drawn."""
+        return () if self._figures is None else ("background", *self._figures.chart.names)
+
     def cameras(self, clip: int) -> list[Camera]:
         """The camera of each frame of a clip."""
         if clip not in self._cameras:

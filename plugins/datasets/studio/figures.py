@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ....core.bodies import open_body
 from ....core.interfaces import Array, BodyModel, Context
 from ....media.camera import Camera
 from .body import Subject, capsules
@@ -106,4 +105,4 @@ def open_figures(options: StudioOptions, context: Context) -> Figures:
     name, own = options.body, options.body_options
     if name == "impostors":  # which hands are not
         name, own = "capsule", {"of": "hand"}
-    return Figures(open_body(name, own, context, "dataset.body"))
+    return Figures(context.open_body(name, own, "dataset.body"))

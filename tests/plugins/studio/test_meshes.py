@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from poserep.core.bodies import open_body
 from poserep.core.errors import ConfigError
-from poserep.core.interfaces import Context
 from poserep.core.skeleton import HUMAN36M_17, SKELETONS
 from poserep.plugins.datasets.studio import gestures
 from poserep.plugins.datasets.studio.charts import chart_of, owners
@@ -17,8 +15,9 @@ from poserep.plugins.datasets.studio.motion.procedural import procedural_motion
 from poserep.plugins.datasets.studio.motion.retarget import retarget
 from poserep.plugins.datasets.studio.options import labels_of
 from poserep.plugins.datasets.studio.posing import at_rest, bone_lengths, follow, shape_of, swing
+from poserep.testing import fake_context
 
-BODY, HAND = (open_body("capsule", {"of": of}, Context(64)) for of in ("body", "hand"))
+BODY, HAND = (fake_context().open_body("capsule", {"of": of}, "body") for of in ("body", "hand"))
 SMALL = {"subjects": 1, "validation_subjects": 0, "test_subjects": 1, "seconds": 1.0, "cameras": 2, "size": 48}
 SOME = np.arange(0, 10, 3)
 
@@ -32,12 +31,12 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="module")
 def people() -> Studio:
-    return Studio(StudioOptions(body="capsule", actions=("gait",), **SMALL), Context(64))
+    return Studio(StudioOptions(body="capsule", actions=("gait",), **SMALL), fake_context())
 
 
 @pytest.fixture(scope="module")
 def hands() -> Studio:
-    return Studio(StudioOptions(scene="hands", fps=10.0, **SMALL | {"seconds": 6.0}), Context(64))
+    return Studio(StudioOptions(scene="hands", fps=10.0, **SMALL | {"seconds": 6.0}), fake_context())
 
 
 # ---------------------------------------------------------------- posing
@@ -201,7 +200,7 @@ def test_impostors_are_drawn_and_kept_as_before(tmp_path: Path) -> None:
     assert labels_of(options) == (
         *("pose", "pose_2d", "true_box", "true_mask", "rotation", "background", "true_boxes", "poses"),
     )
-    assert Studio(options, Context(64))._store().shape[1] == 4
+    assert Studio(options, fake_context())._store().shape[1] == 4
 
 
 def test_what_cannot_be_drawn_is_refused_with_what_to_do() -> None:
@@ -213,11 +212,11 @@ def test_what_cannot_be_drawn_is_refused_with_what_to_do() -> None:
         ({"body": "capsul"}, "capsul"),
     ):
         with pytest.raises(ConfigError, match=words):
-            Studio(StudioOptions(**SMALL | wrong), Context(64))
+            Studio(StudioOptions(**SMALL | wrong), fake_context())
 
 
 def test_equal_options_give_equal_frames(people: Studio) -> None:
-    other = Studio(StudioOptions(body="capsule", actions=("gait",), **SMALL), Context(64))
+    other = Studio(StudioOptions(body="capsule", actions=("gait",), **SMALL), fake_context())
     np.testing.assert_array_equal(people.labels("vertices", 1, SOME), other.labels("vertices", 1, SOME))
     kept = next(other._draw_all())[SOME, :3]
     np.testing.assert_array_equal(people.frames(0, SOME), kept)
