@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from ..core import errors
-from ..core.config import Chosen, choose
+from ..core.config import pick
 from ..core.console import err, live_table, note, say
 from ..core.errors import ConfigError, PartError, PoserepError
 from ..core.interfaces import Context, Executor
@@ -64,9 +64,7 @@ def build_executor(where: Where, registry: Registry) -> Executor:
             raise ConfigError(f"{flag!r} does not set a value", where=f"--set {flag}", hint="write --set KEY=VALUE")
         options[key] = parse_value(value)
         source.flags["executor", key] = f"--set {flag}"
-    chosen = choose("executor", "executor", name, options, source, registry)
-    if not isinstance(chosen, Chosen):
-        raise ConfigError.of(chosen)
+    chosen = pick("executor", "executor", name, options, source, registry)
     executor: Executor = chosen.component.build(chosen.options, Context(1))
     return executor
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 TUNED = ("fine-tuned", "frozen")
 """How methods of `poserep finetune` begin."""
+BLIND = (MEAN, "without looking")
+"""What needs no network: of poses, and of other tasks."""
 TOLD = ("name", "summary", "paper", "published", "probe", "finetune")
 """Tables of a recipe that do not tell two trainings apart."""
 
@@ -57,9 +59,9 @@ class Line:
 
 
 def lines_of(runs: Sequence[RunData], names: Sequence[str], metric: str) -> list[Line]:
-    """The trained networks' errors, frozen and fine-tuned, runs of one recipe that differ by the seed alone together.
+    """The trained networks' numbers, frozen and fine-tuned, runs of one recipe that differ by the seed alone together.
 
-    The last line is the mean pose's.
+    The last line is of what is said without looking.
 
     Raises:
         ConfigError: If there are names, and not as many as runs.
@@ -77,17 +79,22 @@ def lines_of(runs: Sequence[RunData], names: Sequence[str], metric: str) -> list
     lines = []
     for key, members in groups.items():
         name = key if names else _name([runs[index] for index in members])
-        lines.append(_line(name, runs, found, members, TRAINED))
+        if any(one.method == TRAINED for index in members for one in found[index]):
+            lines.append(_line(name, runs, found, members, TRAINED))
         tuned = dict.fromkeys(one.method for index in members for one in found[index] if one.method.startswith(TUNED))
         lines += [_line(f"{name}, {method}", runs, found, members, method) for method in tuned]
-    return [*_named_apart(lines), _line(MEAN, runs, found, range(len(runs)), MEAN)]
+    blind = dict.fromkeys(one.method for own in found for one in own if one.method in BLIND)
+    return [*_named_apart(lines), *(_line(method, runs, found, range(len(runs)), method) for method in blind)]
 
 
 def _measured(data: RunData, metric: str) -> list[Measurement]:
-    """A run's errors of this name that depend on labels."""
+    """A run's numbers of this name that depend on labels; of several ways of measuring the last."""
     own = [one for one in data.measurements if one.name == metric and one.labels]
-    if any(one.method == TRAINED for one in own):
-        return own
+    if any(one.method not in BLIND for one in own):
+        left_out = dict.fromkeys(str(one.protocol) for one in own if one.protocol != own[-1].protocol)
+        for words in left_out:
+            note(escape(f"left out: {metric} of {data.label}, measured otherwise: {words}"))
+        return [one for one in own if one.protocol == own[-1].protocol]
     have = ", ".join(sorted({one.name for one in data.measurements if one.labels})) or "nothing"
     raise DataError(
         f"{data.label} has no {metric} by number of labels",
@@ -115,7 +122,7 @@ def _alike(data: RunData, found: Sequence[Measurement]) -> str:
 
 
 def _reader(found: Sequence[Measurement]) -> str:
-    return next((one.reader for one in found if one.method == TRAINED), "")
+    return next((one.reader for one in found if one.method not in BLIND), "")
 
 
 def _name(runs: Sequence[RunData]) -> str:
@@ -149,15 +156,17 @@ def labels_command(folders: Sequence[Path], names: Sequence[str], metric: str, o
     """Print the numbers and draw them."""
     runs = read_runs(folders)
     lines = lines_of(runs, names, metric)
-    protocol, unit = next((one.protocol, one.unit) for one in runs[0].measurements if one.name == metric)
+    shown = [one for one in runs[0].measurements if one.name == metric and one.labels][-1]
+    protocol, unit = shown.protocol, shown.unit
+    title = f"{metric}, {unit}" if unit else metric
     if as_json:
         show_json({"metric": metric, "unit": unit, "protocol": asdict(protocol), "lines": [asdict(x) for x in lines]})
     else:
         counts = sorted({labels for line in lines for labels in line.values})
         cells = [(line.name, line.reader, *(_cell(line, count, unit) for count in counts)) for line in lines]
         columns = ("run", "read from", *(f"{count} labels" for count in counts))
-        show_table(f"{metric}, {unit}", columns, cells, str(protocol))
-    plot = partial(draw, lines=lines, unit=f"{metric}, {unit}")
+        show_table(title, columns, cells, str(protocol))
+    plot = partial(draw, lines=lines, unit=title)
     note(escape(str(save_panels([plot], str(protocol), output))))
 
 
@@ -174,7 +183,7 @@ def draw(axes: Axes, lines: Sequence[Line], unit: str) -> None:
     for index, line in enumerate(lines):
         mean, deviation = zip(*(line.spread(labels) for labels in line.values), strict=True)
         style: dict[str, Any] = {"color": COLOURS[index % len(COLOURS)], "marker": "o"}
-        if line.name == MEAN:
+        if line.name in BLIND:
             style = {"color": "#999999", "linestyle": "dotted"}
         bars = deviation if any(deviation) else None
         axes.errorbar(list(line.values), mean, yerr=bars, label=line.name, markersize=4, capsize=2, **style)

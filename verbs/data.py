@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ..core.batches import open_source
 from ..core.compose import compose
-from ..core.config import Chosen, choose
+from ..core.config import Chosen, pick, with_bodies
 from ..core.console import note, say, show_json, show_table
 from ..core.errors import ConfigError, did_you_mean
 from ..core.interfaces import Context, Dataset, Inventory, declared
@@ -86,7 +86,7 @@ def open_dataset(
     if chosen is None:
         composition = compose(name, registry, sets=sets, uses=uses)
         return open_source(composition).dataset, sorted(composition.labels)
-    dataset: Dataset = chosen.component.build(chosen.options, Context(crop_size=1))
+    dataset: Dataset = chosen.component.build(chosen.options, with_bodies(Context(crop_size=1), registry))
     return dataset, sorted(declared(chosen.component.writes, chosen.options))
 
 
@@ -109,10 +109,7 @@ def choose_dataset(name: str, sets: Sequence[str], uses: Sequence[str], registry
         hint = "give a recipe's name instead, or set dataset.KEY"
         raise ConfigError(f"a dataset alone has no {others[0]!r}", where=source.locate([others[0]]), hint=hint)
     options = dict(data["dataset"])
-    chosen = choose("dataset", "dataset", options.pop("use"), options, source, registry)
-    if not isinstance(chosen, Chosen):
-        raise ConfigError.of(chosen)
-    return chosen
+    return pick("dataset", "dataset", options.pop("use"), options, source, registry)
 
 
 def inspect_command(

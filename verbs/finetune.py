@@ -23,9 +23,9 @@ import torch
 from lightning_fabric import Fabric
 
 from ..core.batches import Batches, Source
-from ..core.checkpoint import complete_checkpoints, load
+from ..core.checkpoint import load
 from ..core.compose import Composition, PhasePlan
-from ..core.config import Chosen, FineTune, Resolved, complete
+from ..core.config import FineTune, Resolved, complete
 from ..core.console import note, show_json
 from ..core.errors import ConfigError
 from ..core.fit import State, fit_phase
@@ -36,16 +36,17 @@ from ..core.study.results import TRAINED
 from .finetune_frames import Frames, LabelledSampler, open_frames
 from .finetune_measure import Trained, measure
 from .finetune_model import TASK, Setting, TaskModel, groups
+from .finetune_pictures import save_pictures
+from .finetune_start import RANDOM_START, begin, checkpoint_of, started
 from .finetune_task import LOOKED_AT, build_task, chosen_head, looked_at, setting_of
 from .pool import protocol_of
 from .probe import WAYS, Ledger, results
 from .probe_data import open_probe_source, probed
 from .report import show_results
 from .session import Session, open_session, use_threads
+from .task_pictures import FOLDER
 from .train import Machine, check_machine, fabric_options, follow, stop_signals
 
-FOLDER = "finetune"
-RANDOM_START = "random"
 SECOND = {"none": "", "view": "two views", "copy": "the frame twice"}
 
 
@@ -81,6 +82,14 @@ def finetune(session: Session, split: str = "test", machine: Machine | None = No
         ConfigError: If the head does not fit the recipe.
         DataError: If the dataset has not the labels.
     """
+    ledger, whole = tune(session, split, machine)
+    if not whole:
+        note("stopped; the same command goes on from here")
+    return keep(session.run, split, ledger.rows)
+
+
+def tune(session: Session, split: str, machine: Machine | None = None) -> tuple[Ledger, bool]:
+    """What `finetune` measures, not written yet, and whether that is all; raises as it does."""
     bench = open_bench(session, split, machine or Machine())
     ledger = Ledger(protocol(bench, split), session.run.folder, reader(bench))
     note(str(ledger.protocol))
@@ -89,11 +98,11 @@ def finetune(session: Session, split: str = "test", machine: Machine | None = No
         for number, start in enumerate(bench.options.weights):
             model = train_one(bench, session, start, count)
             if model is None:
-                note("stopped; the same command goes on from here")
-                return keep(session.run, split, ledger.rows)
+                return ledger, False
             trained = Trained(model, bench.source, bench.frames)
-            measure(ledger, trained, method_of(bench.options, start), count, blind=not number)
-    return keep(session.run, split, ledger.rows)
+            measure(ledger, trained, method_of(bench, start), count, blind=not number)
+            save_pictures(trained, Run(place(session, plan_of(bench, start, count).resolved, start, count)), split)
+    return ledger, True
 
 
 def finetune_command(folder: Path, split: str, machine: Machine, as_json: bool, **overrides: Any) -> None:
@@ -124,10 +133,12 @@ def open_bench(session: Session, split: str, machine: Machine) -> Bench:
     return Bench(session.run, composition, source, frames, setting, fabric)
 
 
-def method_of(options: FineTune, start: str) -> str:
-    """How the tables call what was fine-tuned: in which way, from which weights, with which second image."""
+def method_of(bench: Bench, start: str) -> str:
+    """How the tables call what was fine-tuned: in which way, from which weights, by which head, with which images."""
+    options = bench.options
     origin = f"from {start} weights" if start in (TRAINED, RANDOM_START) else f"from {start}"
-    return ", ".join(filter(None, [WAYS[options.frozen], origin, SECOND[options.second]]))
+    head = f"by {options.head.use}" if options.head else ""
+    return ", ".join(filter(None, [WAYS[options.frozen], origin, head, SECOND[options.second]]))
 
 
 def reader(bench: Bench) -> str:
@@ -148,16 +159,12 @@ def protocol(bench: Bench, split: str) -> Any:
 
 def train_one(bench: Bench, session: Session, start: str, count: int) -> TaskModel | None:
     """Train from a start on so many labelled frames, going on from the newest checkpoint; None if it was stopped."""
-    composition = started(bench.composition, start)
-    frames = bench.frames.labelled(count)
-    one = bench.options.model_copy(update={"labels": (count,), "weights": (start,)})
-    parts = Resolved(composition.experiment.model_copy(update={"finetune": one}), composition.parts)
-    plan = replace(composition, resolved=parts, phases=(PhasePlan(FOLDER, one.steps, "sampler", (TASK,)),))
-    run = create(parts, place(session, parts, start, count))
+    composition, frames = plan_of(bench, start, count), bench.frames.labelled(count)
+    (phase,), one = composition.phases, bench.options
+    run = create(composition.resolved, place(session, composition.resolved, start, count))
     torch.manual_seed(composition.experiment.training.seed)
     pipeline = Pipeline(composition)
-    if start == TRAINED:
-        pipeline.load_state_dict(session.model.pipeline.state_dict())
+    begin(pipeline, session, start)
     bare = TaskModel(pipeline, torch.nn.Identity(), bench.setting)
     model = TaskModel(pipeline, build_task(composition, bench.source, bare, bench.frames), bench.setting)
     state = make_state(model, bench)
@@ -165,40 +172,32 @@ def train_one(bench: Bench, session: Session, start: str, count: int) -> TaskMod
         settled: Any = model.head
         settled.settle(*looked_at(model, bench.source, frames, LOOKED_AT))
     if state.step < one.steps:
-        note(f"{method_of(one, start)}, {count} labels: step {state.step} of {one.steps}")
+        note(f"{method_of(bench, start)}, {count} labels: step {state.step} of {one.steps}")
         run.tell(state="running", steps=one.steps)
         drawn = Batches(bench.source, LabelledSampler(frames), one.batch, composition.experiment.training.seed)
         ahead = drawn.run(state.step, one.steps)
         with stop_signals() as stop:
-            steps = fit_phase(plan, plan.phases[0], ahead, bench.fabric, state, rate_of(one))
-            follow(plan, steps, bench.fabric, state, run, stop)
+            steps = fit_phase(composition, phase, ahead, bench.fabric, state, rate_of(one))
+            follow(composition, steps, bench.fabric, state, run, stop)
     done = state.step >= one.steps
-    run.tell(state="done" if done else "stopped", step=state.step)
+    about = {"method": method_of(bench, start), "labels": count, "learns": bench.setting.labels[0]}
+    run.tell(state="done" if done else "stopped", step=state.step, **about)
     return model.eval() if done else None
 
 
-def started(composition: Composition, start: str) -> Composition:
-    """The composition with the encoder's weights of a start; those of a run come later.
-
-    Raises:
-        ConfigError: If the encoder cannot be given weights.
-    """
-    chosen = composition.parts["encoder"]
-    if start == TRAINED or (start == RANDOM_START and not hasattr(chosen.options, "weights")):
-        return composition
-    if not hasattr(chosen.options, "weights"):
-        what = f"the encoder {chosen.component.name!r} takes no weights"
-        raise ConfigError(what, where="finetune.weights", hint=f"there are {TRAINED!r} and {RANDOM_START!r}")
-    other = Chosen(chosen.component, chosen.options.model_copy(update={"weights": start}))
-    parts = {**composition.parts, "encoder": other}
-    return replace(composition, resolved=Resolved(composition.experiment, parts))
+def plan_of(bench: Bench, start: str, count: int) -> Composition:
+    """The composition of a start and a count, whose one phase is the fine-tuning."""
+    composition = started(bench.composition, start)
+    one = bench.options.model_copy(update={"labels": (count,), "weights": (start,)})
+    parts = Resolved(composition.experiment.model_copy(update={"finetune": one}), composition.parts)
+    return replace(composition, resolved=parts, phases=(PhasePlan(FOLDER, one.steps, "sampler", (TASK,)),))
 
 
 def place(session: Session, resolved: Resolved, start: str, count: int) -> Path:
     """Folder of a start and a count: what decides the result decides its name."""
     facts: dict[str, Any] = dict(complete(resolved))
-    if start == TRAINED:
-        facts["checkpoint"] = complete_checkpoints(session.run.folder)[-1].name
+    if checkpoint := checkpoint_of(session, start):
+        facts["checkpoint"] = checkpoint.name
     word = re.sub(r"[^\w.]+", "-", Path(start).name)
     return session.run.folder / FOLDER / f"{word}-{count}-{fingerprint(facts)}"
 

@@ -38,7 +38,7 @@ class Trained:
         for batch in batches(self.model, self.source, self.frames.test):
             predicted, labels = self.model.predict(batch)
             if setting.options.mirror and "pose" in predicted and setting.layout.skeleton:
-                other, _ = self.model.predict(mirrored(batch, setting.skeleton))
+                other, _ = self.model.predict(mirrored(batch, setting.skeleton, setting.parts))
                 back = mirrored_pose(other["pose"], setting.layout.skeleton.mirror)
                 predicted = predicted | {"pose": (predicted["pose"] + back) / 2}
             yield predicted, labels

@@ -44,6 +44,7 @@ class Setting:
         layout: Joints of the poses.
         skeleton: The dataset's.
         options: The recipe's table.
+        parts: Names of what part maps count, if the dataset tells them.
     """
 
     reads: tuple[str, ...]
@@ -51,6 +52,7 @@ class Setting:
     layout: Layout
     skeleton: Skeleton | None
     options: FineTune
+    parts: tuple[str, ...] = ()
 
 
 class TaskModel(Learner):
@@ -131,7 +133,10 @@ def augmented(record: Record, setting: Setting) -> Record:
     options = setting.options
     rows = len(record["frame"])
     if options.mirror:
-        other, flip_B = mirrored(record, setting.skeleton), uniform_rows(rows, like=record["frame"]) < 0.5
+        other, flip_B = (
+            mirrored(record, setting.skeleton, setting.parts),
+            uniform_rows(rows, like=record["frame"]) < 0.5,
+        )
         record = {
             name: torch.where(flip_B.view(-1, *[1] * (value.ndim - 1)), other[name], value)
             if isinstance(value, Tensor)

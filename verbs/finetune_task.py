@@ -9,6 +9,7 @@ Axes: N frames, F features, J joints, P vertices, C classes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +21,15 @@ from ..core.batches import Source
 from ..core.compose import Composition
 from ..core.config import Chosen, FineTune
 from ..core.errors import ConfigError, DataError
-from ..core.interfaces import Context, Draw, Roles, declared
+from ..core.interfaces import Draw, Roles, declared
 from ..core.pipeline import float_images
 from ..core.probe import Standard, every_kth, frame_errors
 from .finetune_frames import ALONE, PAIR, Frames
 from .finetune_model import Setting, TaskModel
 from .joints import layout_of
 
-MIRRORED = frozenset(("pose", "gesture"))
+MIRRORED, OF_PARTS = frozenset(("pose", "gesture")), frozenset(("part_map", "uv_map"))
+"""Labels that have a mirror image, and those that have one where the dataset names its parts."""
 COUNTED = {"gesture": "classes", "part_map": "parts"}
 """Labels that count something, the number of which a dataset tells by an attribute of this name or its frames show."""
 LOOKED_AT = 256
@@ -104,11 +106,12 @@ def setting_of(composition: Composition, source: Source, options: FineTune) -> S
         )
     labels = tuple(name.rstrip("?") for name in labels if name.rstrip("?") in composition.labels)
     _check_reads(composition, reads, options)
-    if options.mirror and not set(labels) <= MIRRORED:
-        what = f"{', '.join(sorted(set(labels) - MIRRORED))} cannot be mirrored"
+    parts = tuple(getattr(source.dataset, "parts", ()))
+    if options.mirror and (fixed := set(labels) - MIRRORED - (OF_PARTS if parts else set())):
+        what = f"{', '.join(sorted(fixed))} cannot be mirrored"
         raise ConfigError(what, where="finetune.mirror", hint="set finetune.mirror=false")
     skeleton = source.dataset.skeleton
-    return Setting(reads, labels, layout_of(skeleton, composition.experiment.probe), skeleton, options)
+    return Setting(reads, labels, layout_of(skeleton, composition.experiment.probe), skeleton, options, parts)
 
 
 def _check_reads(composition: Composition, reads: Sequence[str], options: FineTune) -> None:
@@ -136,7 +139,7 @@ def build_task(composition: Composition, source: Source, bare: TaskModel, frames
     if "vertices" in labels:
         facts["vertices"] = labels["vertices"].shape[1]
     facts |= {fact: _count(source, frames.train, name, fact) for name, fact in COUNTED.items() if name in labels}
-    head: nn.Module = chosen.component.build(chosen.options, Context(composition.context.crop_size, facts))
+    head: nn.Module = chosen.component.build(chosen.options, replace(composition.context, facts=facts))
     if not chosen.component.reads:
         head = PoseOfFeatures(head, facts["features"], facts["joints"], composition.experiment.probe.metrics)
     return head

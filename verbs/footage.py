@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.batches import Source
 from ..core.compose import Composition
-from ..core.config import Chosen, choose
+from ..core.config import Chosen, pick
 from ..core.console import note
 from ..core.errors import ConfigError, DataError
 from ..core.interfaces import Background, Dataset
@@ -46,7 +46,7 @@ def open_footage(
     trained = None if part.component.name == VIDEO else part.component.build(part.options, context)
     kept = part.options.model_dump() if trained is None else {"height": trained.frame_size[0]}
     options = {name: kept[name] for name in KEPT if name in kept} | part_of(video, kept, seconds)
-    chosen = resolved("dataset", VIDEO, {"path": str(video), **options}, registry)
+    chosen = pick("dataset", "dataset", VIDEO, {"path": str(video), **options}, Origin("predict"), registry)
     dataset = chosen.component.build(chosen.options, context)
     if trained is not None:
         tell_squeeze(dataset, trained)
@@ -90,25 +90,13 @@ def background_for(composition: Composition, registry: Registry) -> Background |
     chosen = composition.parts["background"]
     if chosen.component.name == "provided":
         note("background  the run's dataset provided it, a video does not: taking the median of the frames")
-        chosen = resolved("background", "median", {}, registry)
+        chosen = pick("background", "background", "median", {}, Origin("predict"), registry)
     options = chosen.options
     if chosen.component.name == "median":
         # a still video is useless for training, but may be looked at
         options = options.model_copy(update={"require_motion": False})
     background: Background = chosen.component.build(options, composition.context)
     return background
-
-
-def resolved(kind: Any, use: str, options: dict[str, Any], registry: Registry) -> Chosen:
-    """A component with options from this command.
-
-    Raises:
-        ConfigError: If the options are not its own.
-    """
-    found = choose(kind, kind, use, options, Origin("predict"), registry)
-    if not isinstance(found, Chosen):
-        raise ConfigError.of(found)
-    return found
 
 
 def tell_squeeze(dataset: Dataset, trained: Dataset) -> None:

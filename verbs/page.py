@@ -190,6 +190,9 @@ svg { display: block; overflow: visible }
 .pose { display: grid; grid-template-columns: 1.4fr repeat(4, 1fr); gap: .35rem; align-items: start }
 .pose .skeleton svg { width: 100%; height: auto }
 .pose figcaption { font-size: .75rem }
+.task { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 8.5rem)); margin: .5rem 0 }
+.confusion { font-size: .75rem } .confusion th, .confusion td { padding: .15rem .3rem; min-width: 1.9rem }
+.confusion thead span { writing-mode: vertical-rl }
 .left-side { stroke: var(--c0) } .right-side { stroke: var(--c1) } .centre-side { stroke: var(--muted) }
 .skeleton line { stroke-linecap: round }
 """

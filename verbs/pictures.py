@@ -48,7 +48,7 @@ def strips(samples: Samples) -> Iterator[Html]:
     if not names:
         return
     count = len(samples[names[0]])
-    yield tag("h4", "Box, mask and redrawn frame")
+    yield tag("h4", "Box, mask and redrawn frame" if {"mask", "redrawn"} & set(names) else "Box and crop")
     yield tag("p", _shown(count, "test frames"), _note(samples), class_="muted")
     for index in range(min(count, SHOWN)):
         cells = (_cell(samples, name, index) for name in names)

@@ -51,20 +51,29 @@ def shipped_cards() -> dict[str, Path]:
     return {path.stem: path for path in sorted(CARDS.glob("*.toml"))}
 
 
+def read_named(kind: str, name: str, shipped: Mapping[str, Path], otherwise: str = "") -> tuple[Path, dict[str, Any]]:
+    """A TOML file by the name of a shipped one, or by its own, and what it holds.
+
+    Raises:
+        ConfigError: If there is none, or it is not TOML.
+    """
+    path = shipped.get(name, Path(name))
+    try:
+        return path, tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        hint = did_you_mean(name, shipped, otherwise)
+        raise ConfigError(f"there is no {kind} {name!r}", where=f"--{kind}", hint=hint) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"not valid TOML: {error}", where=str(path)) from None
+
+
 def read_card(name: str) -> Card:
     """A card by the name of a shipped one, or by its file.
 
     Raises:
         ConfigError: If there is no such card, or it is not one.
     """
-    path = shipped_cards().get(name, Path(name))
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        hint = did_you_mean(name, shipped_cards(), "`poserep protocols list` names them all")
-        raise ConfigError(f"there is no protocol {name!r}", where="--protocol", hint=hint) from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"not valid TOML: {error}", where=str(path)) from None
+    path, data = read_named("protocol", name, shipped_cards(), "`poserep protocols list` names them all")
     probe = data.pop("probe", None)
     if strange := [key for key in data if key not in WORDS] + ([] if isinstance(probe, dict) else ["no [probe]"]):
         hint = f"a card has {', '.join(WORDS)} and the table [probe]"
@@ -82,15 +91,15 @@ def _defaults() -> dict[str, Any]:
 def card_sets(name: str) -> list[str]:
     """A card as the values of `--set`: they replace a recipe's whole `[probe]`."""
     probe = read_card(name).probe
-    return [f"probe.{key}={_inline(value)}" for key, value in probe.items()]
+    return [f"probe.{key}={inline(value)}" for key, value in probe.items()]
 
 
-def _inline(value: Any) -> str:
+def inline(value: Any) -> str:
     """A value as TOML on one line."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key} = {_inline(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{key} = {inline(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_inline, value)) + "]"
+        return "[" + ", ".join(map(inline, value)) + "]"
     return to_toml({"value": value}).removeprefix("value = ").rstrip("\n")
 
 

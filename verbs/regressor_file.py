@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from ..core.checkpoint import write_whole
 from ..core.compose import Composition
-from ..core.config import Chosen, choose
+from ..core.config import pick
 from ..core.errors import ConfigError, DataError
-from ..core.interfaces import Context
 from ..core.probe import Regressor, Standard
 from ..core.recipe import Source
 from ..core.registry import Registry
@@ -132,10 +132,8 @@ def _check_widths(wanted: Mapping[str, int], composition: Composition, folder: P
 
 
 def _head(saved: Mapping[str, Any], composition: Composition, facts: Mapping[str, int], registry: Registry) -> Any:
-    chosen = choose("probe.head", "head", saved["use"], saved["options"], Source(FOLDER), registry)
-    if not isinstance(chosen, Chosen):
-        raise ConfigError.of(chosen)
-    context = Context(composition.context.crop_size, {**composition.context.facts, **facts})
+    chosen = pick("probe.head", "head", saved["use"], saved["options"], Source(FOLDER), registry)
+    context = replace(composition.context, facts={**composition.context.facts, **facts})
     return chosen.component.build(chosen.options, context)
 
 

@@ -5,7 +5,6 @@ Axes: N frames, 3 colour channels, H W pixels.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..core.config import Chosen, choose
+from ..core.config import pick, with_bodies
 from ..core.console import track
-from ..core.errors import ConfigError
 from ..core.interfaces import Array, Context, Dataset
 from ..core.recipe import Source
 from ..core.registry import Registry
-from ..media.frame_store import cache_folder
+from ..media.frame_store import cache_at, cache_folder
 from .data import SHEET_FRAMES
 from .data_sheet import contact_sheet, draw_labels
 from .video_io import video_writer
@@ -58,17 +56,10 @@ def render_command(scene: str, motion: str, size: int, seconds: float, fps: floa
 @contextmanager
 def passing_cache() -> Iterator[None]:
     """A frame cache that is gone afterwards: large frames that are looked at once are not worth the disk."""
-    before, folder = os.environ.get("POSEREP_CACHE"), cache_folder()
+    folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="render-") as temporary:
-        os.environ["POSEREP_CACHE"] = temporary
-        try:
-            yield
-        finally:
-            if before is None:
-                del os.environ["POSEREP_CACHE"]
-            else:
-                os.environ["POSEREP_CACHE"] = before
+    with tempfile.TemporaryDirectory(dir=folder, prefix="render-") as temporary, cache_at(Path(temporary)):
+        yield
 
 
 def studio(flags: dict[str, Any]) -> Dataset:
@@ -78,10 +69,9 @@ def studio(flags: dict[str, Any]) -> Dataset:
         ConfigError: With every flag that is out of range.
     """
     source = Source("data render", flags={("dataset", name): f"--{name} {value}" for name, value in flags.items()})
-    chosen = choose("dataset", "dataset", "studio", CAST | flags, source, Registry())
-    if not isinstance(chosen, Chosen):
-        raise ConfigError.of(chosen)
-    dataset: Dataset = chosen.component.build(chosen.options, Context(crop_size=1))
+    registry = Registry()
+    chosen = pick("dataset", "dataset", "studio", CAST | flags, source, registry)
+    dataset: Dataset = chosen.component.build(chosen.options, with_bodies(Context(crop_size=1), registry))
     return dataset
 
 

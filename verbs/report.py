@@ -14,7 +14,8 @@ from ..core.console import note, say, show_json, show_table
 from ..core.errors import DataError
 from ..core.files import write_text, writing
 from ..core.measurement import Measurement
-from .next_step import measuring
+from .completion_pictures import completion_section
+from .next_step import looked_at, measuring
 from .page import document, section, tag
 from .sections import curves, reproduce, results, samples_of, what_was_run
 from .summary import RunData, Table, read_runs, read_samples, summary_rows, tables_of
@@ -25,6 +26,7 @@ CONTENTS = (
     ("runs", "Runs"),
     ("results", "Results"),
     ("curves", "Training"),
+    ("completion", "Completion"),
     ("pictures", "Pictures"),
     ("reproduce", "Reproduce"),
 )
@@ -62,13 +64,15 @@ def build_report(folders: Sequence[Path], output: Path) -> Report:
         raise DataError("a report needs at least one run folder", hint="poserep report RUN...")
     tables = tables_of(runs)
     title = f"poserep · {runs[0].label}" if len(runs) == 1 else f"poserep · {len(runs)} runs"
+    completed = completion_section(runs)
     page = document(
         title,
-        CONTENTS,
+        [link for link in CONTENTS if link[0] != "completion" or completed],
         tag("p", _counts(runs), class_="muted"),
         what_was_run(runs),
         results(runs, tables),
         curves(runs),
+        completed,
         section("pictures", "Pictures", *(samples_of(data, read_samples(data.run)) for data in runs)),
         reproduce(runs),
         footer=f"Written by poserep {__version__} report.",
@@ -90,7 +94,7 @@ def report_command(folders: Sequence[Path], output: Path, as_json: bool = False,
         show_tables(report.tables)
         say(str(report.path))
     for data in read_runs(folders):
-        if not data.measurements:
+        if not data.measurements and not looked_at(data.run.folder, data.config):
             note(f"{data.label} has no measurements yet: {measuring(data.run.folder, data.config)}")
 
 

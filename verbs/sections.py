@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .figures import COLOURS, DASHES, MUTED, Line, error_chart, swatch, term_chart
-from .next_step import has_poses, measuring
+from .next_step import completes, has_poses, looked_at, measuring
 from .page import Html, command, facts, figure, section, table, tag
 from .pictures import Samples, poses, strips, swap
 from .summary import RunData, Table, differences
+from .task_pictures import tasks
 
 PARTS = ("dataset", "sampler", "background", "detector", "corruption", "encoder", "exchange", "decoder")
 TOLD = frozenset(
@@ -133,8 +134,15 @@ def results(runs: Sequence[RunData], tables: Sequence[Table]) -> Html:
         body.append(tag("details", tag("summary", f"Protocol{of}: {dict(card).get('card', '')}"), facts(list(card))))
     for data in runs:
         if not data.measurements:
-            body.append(missing(f"{data.label} has no measurements yet.", measuring(data.run.folder, data.config)))
+            body.append(_unmeasured(data))
     return section("results", "Results", *body)
+
+
+def _unmeasured(data: RunData) -> Html:
+    """Where else the numbers of a run are, or what would measure it."""
+    if looked_at(data.run.folder, data.config):
+        return tag("p", f"The numbers of {data.label} stand under Completion.")
+    return missing(f"{data.label} has no measurements yet.", measuring(data.run.folder, data.config))
 
 
 def missing(what: str, line: str) -> Html:
@@ -226,8 +234,10 @@ def _panel(recorded: Sequence[tuple[str, RunData]], role: str, key: str) -> Html
 
 
 def samples_of(data: RunData, samples: Samples) -> Html:
-    """Boxes, masks, redrawn frames, swaps and skeletons of one run, as far as it has them."""
-    body = [*strips(samples), *swap(samples), *poses(samples)]
+    """Boxes, masks, redrawn frames, swaps, skeletons and learnt tasks of one run, as far as it has them."""
+    body = [*strips(samples), *swap(samples), *poses(samples), *tasks(data.run)]
+    if not body and completes(data.config):
+        body = [tag("p", "Its pictures stand under Completion.")]
     if not body:
         body = [missing(f"{data.label} has no sample pictures.", measuring(data.run.folder, data.config))]
     return tag("article", tag("h3", data.label), *body)

@@ -48,19 +48,22 @@ def columns_for(count: int, tile: Image) -> int:
     return min(count, max(1, round(math.sqrt(2 * count * tile.height / tile.width))))
 
 
-def save_sheet(tiles: Sequence[Image], columns: int, path: Path) -> Path:
-    """Tiles of one size in rows, as a PNG.
+def save_sheet(tiles: Sequence[Image], columns: int, path: Path, caption: Sequence[str] = ()) -> Path:
+    """Tiles of one size in rows, as a PNG, with lines of text below.
 
     Raises:
         DataError: If it cannot be written.
     """
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     width, height = tiles[0].width + GAP, tiles[0].height + GAP
     rows = -(-len(tiles) // columns)
-    sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), "white")
+    below = rows * height + GAP
+    sheet = Image.new("RGB", (columns * width + GAP, below + HEADING * len(caption)), "white")
     for index, tile in enumerate(tiles):
         sheet.paste(tile, (GAP + index % columns * width, GAP + index // columns * height))
+    for number, line in enumerate(caption):
+        ImageDraw.Draw(sheet).text((GAP, below + HEADING * number), line, fill="black")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path, format="PNG")

@@ -19,20 +19,24 @@ from typing import Any
 import numpy as np
 
 from ..core.batches import Source, open_source
+from ..core.checkpoint import load_model
+from ..core.compose import Composition
 from ..core.console import log, track
 from ..core.files import write_text
 from ..core.measurement import write_measurements
+from ..core.pipeline import Model
 from ..core.registry import Registry
 from ..core.run import Run, create
-from ..core.study.results import RANDOM, TRAINED, write_outcomes
+from ..core.study.results import MEAN, RANDOM, TRAINED, write_outcomes
 from ..core.study.stages import Stage, StageKind, composition_of
 from ..core.study.store import StageStoppedError, Store
 from . import stage_features
+from .finetune import tune
 from .pool import reader_of
 from .probe import Ledger, keep, measure
 from .protocols import show_card, title_of, write_card
 from .samples import save_samples, skeletons
-from .session import use_threads
+from .session import Session, use_threads
 from .train import Machine, train
 
 Work = Callable[[Store, Stage, Path, Registry], None]
@@ -162,11 +166,33 @@ def read_poses(store: Store, stage: Stage, place: Path, registry: Registry) -> N
     ledger.add_scene(seen.scene, seen.scene_frames)
     keep(place, composition, seen.skeleton, regressor, len(poses.train))
     write_card(place, composition, protocol)
+    if composition.experiment.finetune is not None:
+        tune_all(ledger, Session(run, composition, open_source(composition), _trained(composition, store, pretraining)))
     save_samples(run.samples, {**seen.pictures, **skeletons(seen.shown, poses, regressor)})
     data = json.loads(store.result_of(background, "data.json").read_text(encoding="utf-8"))["fingerprint"]
     write_outcomes(place / "outcomes.json", ledger.outcomes, protocol, data)
     write_measurements(run.measurements, ledger.rows)
     run.tell(state="done")
+
+
+def _trained(composition: Composition, store: Store, pretraining: str) -> Model:
+    model = Model(composition)
+    load_model(store.path(pretraining), model)
+    return model
+
+
+def tune_all(ledger: Ledger, session: Session) -> None:
+    """Fine-tune as the recipe says, beside the probe: of poses the errors stand in the study, of all else in the run.
+
+    Raises:
+        StageStoppedError: If it was asked to stop; what is trained stays.
+    """
+    tuned, whole = tune(session, ledger.protocol.split)
+    if not whole:
+        raise StageStoppedError("stopped while fine-tuning", where=str(session.run.folder))
+    ledger.rows.extend(one for one in tuned.rows if one.method != MEAN)
+    if tuned.protocol == ledger.protocol:
+        ledger.outcomes.extend(one for one in tuned.outcomes if one.method != MEAN)
 
 
 def link(run: Run, pretraining: Path) -> None:

@@ -111,9 +111,10 @@ def _difference_cells(one: Difference, unit: str) -> tuple[str, str, str, str]:
 
 
 def _references(rows: Sequence[Row], metric: str, counts: Sequence[int], unit: str) -> Iterator[tuple[str, ...]]:
-    """Rows for what needs no training; arms with the same random start share one."""
+    """Rows for what is not compared: what needs no training, and fine-tuning; arms with the same numbers share one."""
     arms = list(dict.fromkeys(row.arm for row in rows))
-    for method in (MEAN, RANDOM):
+    measured = dict.fromkeys(one.method for row in rows for one in row.outcomes)
+    for method in (MEAN, RANDOM, *(one for one in measured if one not in (MEAN, RANDOM, TRAINED))):
         groups: list[tuple[list[str], dict[tuple[int, int], float]]] = []
         for arm in arms:
             own = [row for row in rows if row.arm == arm]

@@ -2,7 +2,8 @@
 
 Rows of different protocols never stand in one table, for their numbers cannot be compared.
 
-Axes of the samples: N M S frames, 3 colour channels, H W frame and h w crop pixels, J joints.
+Axes of the samples: N M S frames, 3 colour channels, H W frame and h w crop pixels, J joints,
+C classes.
 """
 
 from __future__ import annotations
@@ -41,6 +42,11 @@ SHAPES: dict[str, tuple[str | int, ...]] = {
     "pose_predicted": ("M", "J", 3),
     "pose_frame": ("M", 3, "H", "W"),
     "pose_error": ("M",),
+    **{f"task_{name}": ("N", 3, "S", "S") for name in ("frame", "second", "true", "said", "true_uv", "said_uv")},
+    "class_true": ("N",),
+    "class_said": ("N",),
+    "confusion": ("C", "C"),
+    "classes": ("C",),
 }
 """Arrays of ``samples.npz`` that a report knows; each may be absent, and equal letters mean equal lengths."""
 

@@ -390,7 +390,7 @@ def test_jobs_in_processes_stop_cleanly_too(tmp_path: Path, number: signal.Signa
         if sum(len(Run(place).steps()) >= 3 for place in store.glob("pretraining/[!.]*")) == 2:
             break
     process.send_signal(number)
-    out, err = process.communicate(timeout=100)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert "stopped, the same command goes on" in out
     stopped = [about for address, about in states(store) if "pretraining" in address]

@@ -73,6 +73,27 @@ def test_what_was_fine_tuned_has_a_line_of_its_own(tmp_path: Path) -> None:
     assert (lines(run)[1].values, lines(run)[1].reader) == ({1000: (70.0,)}, "v by mlp")
 
 
+def test_a_task_that_no_probe_measures_is_drawn_from_each_start_beside_what_is_said_without_looking(
+    tmp_path: Path,
+) -> None:
+    run = make_run(tmp_path / "a")
+    hands, people = (Protocol("studio", joints, "root", "test", "T1", 1, target="vertices") for joints in ("h", "b"))
+    more = [
+        Measurement("PVE", method, value, "mm", 9, labels, protocol, str(run), "tokens by mesh")
+        for protocol, add in ((hands, 0.0), (people, 100.0))
+        for labels in (10, 100)
+        for method, value in (("without looking", add + 60.0), ("fine-tuned, from random weights, by mesh", add + 30.0))
+    ]
+    write_measurements(run / "measurements.json", [*read_measurements(run / "measurements.json"), *more])
+    tuned, blind = lines(run, metric="PVE")
+    assert (tuned.name, blind.name) == ("a, fine-tuned, from random weights, by mesh", "without looking")
+    assert (tuned.values, blind.values) == ({10: (130.0,), 100: (130.0,)}, {10: (160.0,), 100: (160.0,)})
+    words = ["analyse", "labels", str(run), "--metric", "PVE", "-o", str(tmp_path / "meshes.png"), "--json"]
+    shown = CliRunner().invoke(app, words)
+    assert json.loads(shown.stdout)["protocol"]["skeleton"] == "b"
+    assert "left out: PVE of a, measured otherwise" in shown.stderr
+
+
 def test_runs_of_other_protocols_are_refused_but_not_those_of_another_name_for_one(tmp_path: Path) -> None:
     one = make_run(tmp_path / "a")
     renamed = Protocol("studio", "human36m_17", "pelvis", "test", "T1", 4, pool=4, card="studio")

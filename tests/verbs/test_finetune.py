@@ -2,6 +2,7 @@
 
 import json
 import threading
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,16 +16,19 @@ from poserep.cli import app
 from poserep.core.compose import compose
 from poserep.core.config import FineTune
 from poserep.core.errors import ConfigError, DataError
-from poserep.core.interfaces import Clip, Draw
+from poserep.core.interfaces import Clip, Draw, Roles
 from poserep.core.measurement import Measurement, read_measurements
+from poserep.core.mirror import mirrored
+from poserep.core.pipeline import Pipeline, float_images
 from poserep.core.registry import Registry
 from poserep.core.run import Run
 from poserep.core.study.stages import stages_of
 from poserep.tests.fakes.tiny import TINY
 from poserep.verbs import finetune as verb
-from poserep.verbs.finetune import finetune, open_bench, rate_of, train_one
+from poserep.verbs.finetune import finetune, open_bench, plan_of, rate_of, train_one
 from poserep.verbs.finetune_frames import LabelledSampler, evenly, paired, partners
 from poserep.verbs.finetune_model import augmented, depths, groups, nearest, recoloured
+from poserep.verbs.finetune_start import begin
 from poserep.verbs.finetune_task import build_task, looked_at
 from poserep.verbs.probe import probe
 from poserep.verbs.report import build_report
@@ -185,12 +189,14 @@ def test_settings_that_do_not_fit_are_refused(run: Path) -> None:
         finetune(opened(run), machine=Machine(devices=2))
 
 
-def test_a_table_for_fine_tuning_leaves_the_names_of_stages_as_they_were() -> None:
+def test_a_table_for_fine_tuning_names_another_probe_and_leaves_all_other_stages_as_they_were() -> None:
     def keys(*sets: str) -> list[str]:
         composition = compose("temporal", REGISTRY, sets=[*TINY, *sets])
         return [stage.key for stage in stages_of(composition, REGISTRY, "test")]
 
-    assert keys(*QUICK, "finetune.head.use=classifier") == keys()
+    tuned = keys(*QUICK, "finetune.head.use=classifier")
+    assert tuned[:-1] == keys()[:-1]
+    assert tuned[-1] != keys()[-1]
 
 
 # ---------------------------------------------------------------- other tasks
@@ -207,13 +213,43 @@ def test_a_table_for_fine_tuning_leaves_the_names_of_stages_as_they_were() -> No
 )
 def test_each_task_of_bodies_is_learnt_and_measured_beside_a_blind_guess(vit: Path, head: str, names: set[str]) -> None:
     rows = finetune(opened(vit, f"finetune.head.use={head}"), machine=CPU)
-    assert {one.name for one in rows if one.method == "fine-tuned, from trained weights"} == names
+    method = f"fine-tuned, from trained weights, by {head}"
+    assert {one.name for one in rows if one.method == method} == names
     guess = "mean pose" if head == "pose_regression" else "without looking"
-    assert {one.method for one in rows} == {guess, "fine-tuned, from trained weights"}
+    assert {one.method for one in rows} == {guess, method}
     assert all(np.isfinite(one.value) for one in rows)
     assert {one.protocol.target for one in rows} == {
         {"pose_regression": "pose", "dense_pose": "part_map"}.get(head, "vertices")
     }
+
+
+def test_the_report_shows_truth_and_prediction_of_each_task_beside_the_frame(vit: Path) -> None:
+    for head, kinds in (("mesh", ("true", "said")), ("dense_pose", ("true", "said", "true_uv", "said_uv"))):
+        session = opened(vit, f"finetune.head.use={head}", "probe.test_stride=4")
+        finetune(session, machine=CPU)
+        (folder,) = [one for one in (vit / "finetune").iterdir() if stride_of(one) == 4 and head_of(one) == head]
+        with np.load(folder / "samples.npz") as samples:
+            assert set(samples.files) == {f"task_{name}" for name in ("frame", *kinds)}
+            true, said = samples["task_true"], samples["task_said"]
+        assert true.shape == said.shape == (len(true), 3, 144, 144)
+        assert true.dtype == np.uint8
+        assert (true != said).any(axis=(1, 2, 3)).all()
+        assert (folder / "test.png").is_file()
+    text = build_report([vit], vit / "report.html").path.read_text()
+    for words in (
+        "Learnt: vertices by mesh",
+        "Learnt: part_map by dense_pose",
+        "fine-tuned from trained, places, frame 1",
+    ):
+        assert words in text
+
+
+def head_of(folder: Path) -> str:
+    return str(tomllib.loads((folder / "config.toml").read_text())["finetune"]["head"]["use"])
+
+
+def stride_of(folder: Path) -> int:
+    return int(tomllib.loads((folder / "config.toml").read_text())["probe"]["test_stride"])
 
 
 def test_gestures_are_learnt_from_few_frames_of_each_class(hands: Path) -> None:
@@ -226,6 +262,29 @@ def test_gestures_are_learnt_from_few_frames_of_each_class(hands: Path) -> None:
     assert len(set(told)) == min(8, len(np.unique(bench.frames.classes)))
     rows = finetune(session, machine=CPU)
     assert {(one.name, one.unit, one.labels) for one in rows} == {("top-1", "", 8), ("macro-F1", "", 8)}
+    with np.load(next((hands / "finetune").glob("*/samples.npz"))) as samples:
+        assert samples["confusion"].sum() == len(bench.frames.test.clip)
+        right = np.trace(samples["confusion"]) / samples["confusion"].sum()
+        assert right == pytest.approx(by_method(rows, "top-1")["fine-tuned, from trained weights, by classifier"])
+        assert samples["classes"][samples["class_true"]].shape == (len(samples["task_frame"]),)
+    assert "Row: the true class" in build_report([hands], hands / "report.html").path.read_text()
+
+
+def test_another_runs_weights_are_a_start_if_its_encoder_is_the_same(vit: Path, hands: Path, run: Path) -> None:
+    session = opened(vit, f'finetune.weights=["{hands}"]', "finetune.head.use=pose_regression")
+    bench = open_bench(session, "test", CPU)
+    pipeline = Pipeline(plan_of(bench, str(hands), 0))
+    begin(pipeline, session, str(hands))
+    other = open_session(hands, REGISTRY).model.pipeline.state_dict()
+    found = pipeline.state_dict()
+    assert all(found[name].equal(one) for name, one in other.items())
+    assert {one.method for one in finetune(session, machine=CPU)} == {
+        "mean pose",
+        f"fine-tuned, from {hands}, by pose_regression",
+    }
+    with pytest.raises(DataError, match="the encoder of this run is not that of the run"):
+        begin(pipeline, session, str(run))
+    assert all(pipeline.state_dict()[name].equal(one) for name, one in other.items())
 
 
 def test_two_views_are_read_through_the_decoder_which_then_learns(vit: Path) -> None:
@@ -243,7 +302,7 @@ def test_two_views_are_read_through_the_decoder_which_then_learns(vit: Path) -> 
     moved = {name.partition(".")[0] for name, one in model.pipeline.named_parameters() if not one.equal(before[name])}
     assert moved == {"encoder", "decoder"}
     rows = finetune(session, machine=CPU)
-    assert "fine-tuned, from trained weights, two views" in {one.method for one in rows}
+    assert "fine-tuned, from trained weights, by pose_regression, two views" in {one.method for one in rows}
 
 
 def test_the_second_view_is_looked_at_and_may_be_the_frame_itself(vit: Path) -> None:
@@ -257,6 +316,21 @@ def test_the_second_view_is_looked_at_and_may_be_the_frame_itself(vit: Path) -> 
     view, copy = features("view"), features("copy")
     assert view.shape == copy.shape == (4, 16)
     assert not torch.allclose(view, copy)
+
+
+def test_parts_are_mirrored_with_their_frames(vit: Path) -> None:
+    bench = open_bench(opened(vit, "finetune.head.use=dense_pose", "finetune.mirror=true"), "test", CPU)
+    frames = bench.frames.train
+    record = float_images(bench.source.read(Draw(frames.clip[:8], frames.frame[:8])) | {"roles": Roles(("frame",))})
+    torch.manual_seed(0)
+    seen = augmented(record, bench.setting)
+    other = mirrored(record, bench.setting.skeleton, bench.setting.parts)
+    flipped = [bool((seen["frame"][n] == other["frame"][n]).all()) for n in range(8)]
+    assert 0 < sum(flipped) < 8
+    for name in ("frame", "part_map", "uv_map", "true_box"):
+        for n, flip in enumerate(flipped):
+            assert torch.equal(seen[name][n], (other if flip else record)[name][n]), name
+    assert not torch.equal(other["part_map"], record["part_map"].flip(-1))  # sides are swapped
 
 
 def test_a_mesh_of_another_body_is_refused(vit: Path) -> None:

@@ -393,7 +393,7 @@ def test_a_browser_draws_every_picture_and_complains_of_nothing(tmp_path: Path, 
     window.write_text(WINDOW.format(width=width), encoding="utf-8")
 
     command = [str(CHROMIUM), *FLAGS, "--window-size=1400,2100", f"--user-data-dir={tmp_path / 'profile'}"]
-    done = subprocess.run([*command, window.as_uri()], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([*command, window.as_uri()], capture_output=True, text=True, timeout=300, check=True)
 
     assert "CONSOLE" not in done.stderr
     said = {key: int(value) for key, value in re.findall(r'data-(\w+)="(-?\d+)"', done.stdout[:2000])}

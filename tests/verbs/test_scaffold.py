@@ -255,4 +255,4 @@ def test_a_written_executor_that_is_closed_tells_of_jobs_that_were_stopped_not_f
     time.sleep(0.5)
     executor.close()
     with pytest.raises(CancelledError):
-        task.result(timeout=30)
+        task.result(timeout=300)

@@ -194,6 +194,29 @@ def test_an_arm_without_training_is_measured_as_any_other(tmp_path: Path) -> Non
     assert json.loads((store.path(stages[-1]) / "protocol.json").read_text())["card"]["card"] == found.protocol.card
 
 
+def test_fine_tuning_is_measured_beside_the_probe_and_no_other_stage_is_done_again(
+    cell: tuple[Store, tuple[Stage, ...]], tmp_path: Path
+) -> None:
+    store, stages = cell
+    sets = ("finetune.steps=2", "finetune.batch=4", 'finetune.weights=["trained", "random"]')
+    tuned = planned(write_study(tmp_path, *sets), store).cells[0].stages
+    assert [stage.address for stage in tuned[:-1]] == [stage.address for stage in stages[:-1]]
+    assert tuned[-1].address != stages[-1].address
+    do(store, tuned[-1])
+    place = store.path(tuned[-1])
+    found = read_outcomes(place / "outcomes.json").outcomes
+    plain = read_outcomes(store.result_of(stages[-1], "outcomes.json")).outcomes
+    assert found[: len(plain)] == plain
+    assert {one.method for one in found[len(plain) :]} == {
+        f"fine-tuned, from {start} weights" for start in ("trained", "random")
+    }
+    assert {(one.metric, one.labels) for one in found} == {(one.metric, one.labels) for one in plain}
+    assert all(one.sequences for one in found)
+    rows = read_measurements(place / "measurements.json")
+    assert len({(one.name, one.method, one.labels) for one in rows}) == len(rows)
+    assert len(list((place / "finetune").glob("*/samples.npz"))) == 4
+
+
 def test_a_training_that_is_stopped_can_be_taken_up_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "stages")
     sets = ("training.steps=60", "training.checkpoint_every=1000")

@@ -323,7 +323,7 @@ def test_a_browser_fits_the_page_and_complains_of_nothing(tmp_path: Path, width:
 
     command = [str(CHROMIUM), *FLAGS, "--window-size=1400,2100", f"--user-data-dir={tmp_path / 'profile'}"]
     url = (tmp_path / "window.html").as_uri()
-    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([*command, url], capture_output=True, text=True, timeout=300, check=True)
 
     assert "CONSOLE" not in done.stderr
     said = {key: int(value) for key, value in re.findall(r'data-(\w+)="(-?\d+)"', done.stdout[:2000])}

@@ -46,6 +46,21 @@ def test_rows_are_arms_with_the_baseline_first_and_columns_are_label_counts() ->
     assert table.references == 2
 
 
+def test_what_was_fine_tuned_stands_beneath_the_arms_and_is_not_compared() -> None:
+    rows = rows_of(2, dsl=80.0, css=84.0)
+    tuned = [
+        replace(one, outcomes=(*one.outcomes, outcome("fine-tuned, from trained weights", 500, 60.0 + i + one.seed)))
+        for i, one in enumerate(rows)
+    ]
+    table = table_of(tuned, ["dsl", "css"], 2)
+    assert table.rows[:-2] == table_of(rows, ["dsl", "css"], 2).rows
+    assert [line[:4] for line in table.rows[-2:]] == [
+        ("fine-tuned, from trained weights: dsl", "2", "-", "61.0 ± 1.4"),
+        ("fine-tuned, from trained weights: css", "2", "-", "63.0 ± 1.4"),
+    ]
+    assert table.references == 4
+
+
 def test_the_caption_tells_protocol_counts_and_tests() -> None:
     table = table_of(rows_of(3, dsl=80.0, css=84.0), ["dsl", "css"], 3)
 

@@ -18,6 +18,7 @@ from safetensors.torch import load_file
 from poserep.core.checkpoint import complete_checkpoints
 from poserep.core.errors import ConfigError, DataError, DivergedError
 from poserep.core.run import Run
+from poserep.tests.fakes.pairs import SMALL
 from poserep.tests.fakes.tiny import TINY, flags
 from poserep.tests.fakes.toy import registry, toy
 from poserep.verbs.train import Machine, check_machine, compose_and_train, stop_signals, train
@@ -26,15 +27,16 @@ CPU = Machine(accelerator="cpu")
 LONG = ("training.steps=40", "training.checkpoint_every=3", "training.decay=0.5", "training.warmup_steps=5")
 
 
-def command(folder: Path, *sets: str, more: Sequence[str] = ()) -> list[str]:
-    program = [sys.executable, "-c", "from poserep.cli import main; main()", "train", "temporal"]
-    return [*program, *flags(*sets), "--run", str(folder), "--accelerator", "cpu", "--threads", "1", *more]
+def command(folder: Path, *sets: str, more: Sequence[str] = (), recipe: str = "temporal") -> list[str]:
+    program = [sys.executable, "-c", "from poserep.cli import main; main()", "train", recipe]
+    settings = flags(*sets, small=TINY if recipe == "temporal" else SMALL)
+    return [*program, *settings, "--run", str(folder), "--accelerator", "cpu", "--threads", "1", *more]
 
 
-def start(folder: Path, *sets: str, more: Sequence[str] = ()) -> subprocess.Popen[str]:
+def start(folder: Path, *sets: str, more: Sequence[str] = (), recipe: str = "temporal") -> subprocess.Popen[str]:
     """In a group of its own, as a terminal has it."""
     return subprocess.Popen(
-        command(folder, *sets, more=more),
+        command(folder, *sets, more=more, recipe=recipe),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -160,6 +162,20 @@ def test_two_processes_may_have_phases_that_leave_weights_unused(tmp_path: Path)
     for name, more in (("one", []), ("two", ["--devices", "2"])):
         finish(start(tmp_path / name, *sets, more=more))
     compare(tmp_path / "one", tmp_path / "two")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reference", ["true", "false"])
+def test_two_processes_complete_as_one_does_though_weights_are_unused(tmp_path: Path, reference: str) -> None:
+    sets = ["training.steps=3", "training.log_every=1", "encoder.variant=8", "encoder.invariant=4", SLOW]
+    sets += ["sampler.p_view=0.4", f"decoder.reference={reference}"]
+    for name, more in (("one", []), ("two", ["--devices", "2"])):
+        _, err = finish(start(tmp_path / name, *sets, more=more, recipe="crocoman"))
+        assert "completion.view" in err  # the line of the last step
+    compare(tmp_path / "one", tmp_path / "two")
+    assert {name for terms in losses(tmp_path / "two") for name in terms} == {
+        *("completion", "completion.view", "completion.pose")
+    }
 
 
 @pytest.mark.slow
