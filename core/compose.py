@@ -6,12 +6,13 @@ The stages run in one fixed order. After the detector core crops, and after the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import recipe as recipes
-from .config import Chosen, Experiment, Resolved, resolve
+from .config import Chosen, Experiment, Resolved, resolve, with_bodies
 from .errors import ConfigError, Problem, did_you_mean
 from .fields import Field
 from .interfaces import Context, Roles, declared
@@ -120,7 +121,9 @@ def wire(resolved: Resolved, source: Source, registry: Registry) -> Composition:
         problems += _subject_problems(resolved, wires, source, registry.fields)
     if problems:
         raise ConfigError.of(problems)
-    context = Context(resolved.experiment.crop_size, facts)
+    readers = Counter(name for one in wires for name in one.reads)
+    known = {name: readers[name] for one in wires for name in one.writes}
+    context = with_bodies(Context(resolved.experiment.crop_size, facts, known), registry)
     return Composition(resolved, wires, phases, context, registry.fields)
 
 

@@ -8,14 +8,15 @@ with its file and line or flag.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any, get_args
 
 import tomli_w
 from pydantic import Field, PositiveInt, ValidationError
 
 from .errors import ConfigError, PartError, PluginError, Problem
-from .interfaces import Component, Kind, Options, Slot
+from .interfaces import BodyModel, Component, Context, Kind, Options, Slot
 from .outside.guard import guarded
 from .problems import problems_of
 from .recipe import Source
@@ -144,6 +145,30 @@ def choose(
             return Chosen(component, component.options.model_validate(freeze(dict(options))))
     except ValidationError as error:
         return list(problems_of(error, component.options, path, source, f"{kind} {use}"))
+
+
+def pick(role: str, kind: Kind, use: str, options: Mapping[str, Any], source: Source, registry: Registry) -> Chosen:
+    """As `choose`, for a part that stands in no slot.
+
+    Raises:
+        ConfigError: With its problems.
+        PartError: If it is broken.
+    """
+    found = choose(role, kind, use, options, source, registry)
+    if isinstance(found, Chosen):
+        return found
+    raise (PartError if registry.refusal(f"{kind}.{use}") else ConfigError).of(found)
+
+
+def with_bodies(context: Context, registry: Registry) -> Context:
+    """The context for parts that may open body models of this registry."""
+    return replace(context, open_body=partial(_open_body, registry, context))
+
+
+def _open_body(registry: Registry, context: Context, name: str, options: Mapping[str, Any], where: str) -> BodyModel:
+    chosen = pick(where, "body_model", name, options, Source(where), registry)
+    body: BodyModel = chosen.component.build(chosen.options, context)
+    return body
 
 
 def _option_problems(data: Mapping[str, Any], source: Source, registry: Registry) -> Iterator[Problem]:

@@ -135,7 +135,7 @@ def fit_phase(
         terms = optimise(state, device_batch, phase.losses, rate, fabric, training.clip)
         state.step += 1
         now = time.perf_counter()
-        total = sum(state.model.weights[role] * value for role, value in terms.items())
+        total = sum(weight * terms[role] for role, weight in state.model.weights.items() if role in terms)
         yield Step(state.step, phase.name, total, terms, rate, now - asked, started - asked)
         asked = time.perf_counter()
 
@@ -148,8 +148,9 @@ def optimise(
     _prepare(main, rate)
     terms, record = state.wrapped(batch, tuple(roles))
     values = _mean_over_processes(terms)
-    check_finite(values, state.step)
-    total: Tensor = sum((state.model.weights[role] * term for role, term in terms.items()), torch.zeros(()))
+    weights = {role: weight for role, weight in state.model.weights.items() if role in terms}
+    check_finite({role: values[role] for role in weights}, state.step)
+    total: Tensor = sum((weight * terms[role] for role, weight in weights.items()), torch.zeros(()))
     fabric.backward(total)
     if clip:
         fabric.clip_gradients(state.wrapped, main, max_norm=clip, error_if_nonfinite=False)
@@ -162,7 +163,7 @@ def optimise(
         fabric.backward(term)
         _average_gradients(optimizer)
         optimizer.step()
-    return values
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 def _prepare(optimizer: torch.optim.Optimizer, rate: float) -> None:

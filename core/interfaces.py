@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.dataclasses import dataclass as checked
 
 from .bodies import BodyModel as BodyModel
+from .bodies import OpenBody as OpenBody
+from .bodies import no_bodies
 from .choosing import Choosy as Choosy
 from .choosing import Looking as Looking
 from .inventory import Count as Count
@@ -72,10 +74,16 @@ class Context:
         facts: Numbers that parts state about themselves: ``variant`` and ``invariant`` (latent widths),
             ``joints`` (of the dataset's skeleton), ``subjects`` (boxes of a detector in each frame, one if not stated),
             of an encoder of patches ``patch`` (side in pixels), ``tokens`` (width) and ``rotary`` (0 or 1).
+        readers: How many stages and losses read each field that one of them writes; empty where that is not known.
+        open_body: Builds the body model of a name, with its own options as in a recipe; told which option names it, for
+            messages. Raises `ConfigError` with the nearest name if there is none or its options are wrong, another
+            `PoserepError` if it cannot be built.
     """
 
     crop_size: int
     facts: Mapping[str, int] = field(default_factory=dict)
+    readers: Mapping[str, int] = field(default_factory=dict)
+    open_body: OpenBody = field(default=no_bodies, compare=False, repr=False)
 
 
 Names = tuple[str, ...]
@@ -153,7 +161,8 @@ class Clip:
 class Dataset(Protocol):
     """Which frames exist, and their labels if any. Random access; holds no more than an index in memory.
 
-    It may also have what `core.inventory` describes, for ``poserep data inspect``.
+    It may also have what `core.inventory` describes, for ``poserep data inspect``; and names of what labels count, from
+    0 on: ``classes`` of ``gesture``, and ``parts`` of ``part_map``, whose sides their names tell as joints' names do.
     """
 
     clips: Sequence[Clip]
@@ -246,6 +255,8 @@ class Loss(Protocol):
     """One scalar from named fields.
 
     It may have ``adversary`` (a module with its own optimiser) and then also ``adversary_loss(**fields)``.
+    It may have ``apart``: terms of its last call by name, detached scalars, recorded beside it as ``role.name``.
+    NaN is one that the step does not have.
     One that declares ``writes`` has ``predict(**fields)``, which gives them from those of its reads that are there:
     a label that it learns from need not be.
     """

@@ -201,7 +201,7 @@ class Learner(nn.Module):
     """What `core.fit` can train: called with a batch and roles, it gives unweighted terms by role, and a record."""
 
     weights: Mapping[str, float]
-    """Of each role in the total."""
+    """Of each role in the total; terms of other names are only recorded."""
 
     def adversaries(self) -> dict[str, nn.Module]:
         """Modules that are trained against it, by role."""
@@ -230,12 +230,16 @@ class Model(Learner):
             self._losses[role] = loss
 
     def forward(self, batch: Mapping[str, Any], roles: tuple[str, ...]) -> tuple[dict[str, Tensor], Record]:
-        """Unweighted terms by role, and the record that they were read from with its gradients cut.
+        """Unweighted terms by role and those that losses tell apart, and the record, with its gradients cut.
 
         Were they not cut, several processes would take every weight behind the record for one that is used.
         """
         record = self.pipeline(batch, everybody=True)
-        terms = {role: self._losses[role](**{name: record[name] for name in self.reads[role]}) for role in roles}
+        terms: dict[str, Tensor] = {}
+        for role in roles:
+            loss: Any = self._losses[role]
+            terms[role] = loss(**{name: record[name] for name in self.reads[role]})
+            terms |= {f"{role}.{name}": value for name, value in getattr(loss, "apart", {}).items()}
         return terms, {name: value.detach() if isinstance(value, Tensor) else value for name, value in record.items()}
 
     def predict(self, record: Mapping[str, Any]) -> Record:

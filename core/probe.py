@@ -10,7 +10,7 @@ Axes: N frames, F features, J joints, D = 2 or 3 numbers of a joint.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from .batches import Source
 from .compose import Composition
 from .config import Probe
 from .errors import DataError
-from .interfaces import Array, Clip, Context, Draw, Roles
+from .interfaces import Array, Clip, Draw, Roles
 from .metrics import keypoint_errors, mpjpe, n_mpjpe, p_mpjpe
 from .mirror import mirrored
 from .pipeline import Pipeline
@@ -121,7 +121,7 @@ def build_head(composition: Composition, features: int, outputs: int) -> nn.Modu
     """The recipe's head for these widths."""
     chosen = composition.parts["probe.head"]
     facts = dict(composition.context.facts) | {"features": features, "outputs": outputs}
-    head: nn.Module = chosen.component.build(chosen.options, Context(composition.context.crop_size, facts))
+    head: nn.Module = chosen.component.build(chosen.options, replace(composition.context, facts=facts))
     return head
 
 

@@ -49,8 +49,8 @@ class Skeleton:
         if self.parents.count(-1) != 1:
             raise ValueError(f"{self.name}: needs one root (parent -1), has {self.parents.count(-1)}")
         for joint in self.joints:
-            if _mirrored(joint) not in self.joints:
-                raise ValueError(f"{self.name}: {joint!r} has no partner {_mirrored(joint)!r}")
+            if other_side(joint) not in self.joints:
+                raise ValueError(f"{self.name}: {joint!r} has no partner {other_side(joint)!r}")
         self._check_tree()
 
     def _check_tree(self) -> None:
@@ -76,7 +76,7 @@ class Skeleton:
     @property
     def mirror(self) -> tuple[int, ...]:
         """The permutation that swaps left and right: ``pose_J3[list(mirror)]``. Its own inverse."""
-        return tuple(self.index(_mirrored(joint)) for joint in self.joints)
+        return tuple(self.index(other_side(joint)) for joint in self.joints)
 
     def index(self, joint: str) -> int:
         """Where a joint stands; ValueError if the skeleton has none of that name."""
@@ -106,7 +106,8 @@ class Skeleton:
         return np.asarray(across_3 / width)
 
 
-def _mirrored(joint: str) -> str:
+def other_side(joint: str) -> str:
+    """What a joint, or a part of the body, is called on the other side; the same if it has none."""
     for prefix, other in OTHER_SIDE.items():
         if joint.startswith(prefix):
             return other + joint.removeprefix(prefix)

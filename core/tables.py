@@ -167,7 +167,7 @@ class FineTune(Options):
     frozen: bool = False
     """Train the head alone, the network staying as it starts."""
     mirror: bool = False
-    """Mirror half of the labelled frames. For poses and gestures."""
+    """Mirror half of the labelled frames. For poses, gestures, and parts that the dataset names."""
     colour: float = Field(default=0.0, ge=0, lt=1)
     """Most by which brightness, contrast and saturation of a frame are changed, as a share of themselves."""
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import tempfile
 import time
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import redirect_stdout, suppress
 from functools import cached_property, partial
 from pathlib import Path
 
 from ..core.errors import PoserepError
 from ..core.registry import Entry, Registry
+from ..media.frame_store import cache_at
 from .apart import declare_without_torch, run_in_two
 from .checks import CHECKS
 from .claims import MODEL, Check, ConformanceError, Level, SkippedError
@@ -101,7 +100,7 @@ class Bench:
             if obstacle is not None:
                 self._done[case] = Outcome(entry.key, check.name, "skipped", str(obstacle))
             else:
-                with own_cache(self.folder / "cache"):
+                with cache_at(self.folder / "cache"):  # not to fill the user's
                     self._done[case] = execute(subject, check)
         return self._done[case]
 
@@ -139,17 +138,3 @@ def short(text: str) -> str:
     """The beginning of a message; some libraries tell of all that they know."""
     text = " ".join(text.split())
     return text if len(text) <= TOLD else f"{text[:TOLD]} ..."
-
-
-@contextmanager
-def own_cache(folder: Path) -> Iterator[None]:
-    """Keep parts from filling the user's frame cache."""
-    before = os.environ.get("POSEREP_CACHE")
-    os.environ["POSEREP_CACHE"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["POSEREP_CACHE"]
-        else:
-            os.environ["POSEREP_CACHE"] = before

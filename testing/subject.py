@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..core.config import freeze
+from ..core.config import freeze, with_bodies
 from ..core.fields import Field
 from ..core.interfaces import Component, Context, Declared, Options, declared
-from ..core.registry import Entry
+from ..core.registry import Entry, Registry
 from .claims import MODEL, SkippedError
 from .inputs import CROP, PATCH, ROLES, SIZES, value
 
@@ -24,9 +24,13 @@ FACTS = {"variant": SIZES["V"], "invariant": SIZES["I"], "joints": SIZES["J"], "
 FACTS |= {"patch": PATCH, "tokens": SIZES["D"], "classes": 5, "parts": 5, "vertices": SIZES["P"]}
 
 
-def fake_context() -> Context:
-    """What a part under test is told about the others: small crops and latents, 17 joints."""
-    return Context(CROP, dict(FACTS))
+def fake_context(registry: Registry | None = None) -> Context:
+    """What a part under test is told about the others: small crops and latents, 17 joints; the registry's body models.
+
+    Args:
+        registry: Which parts there are; those of this environment if not given.
+    """
+    return with_bodies(Context(CROP, dict(FACTS)), registry or Registry())
 
 
 class Subject:
@@ -45,7 +49,7 @@ class Subject:
     ) -> None:
         self.entry, self.load, self.vocabulary, self.bench = entry, load, vocabulary, bench
         self.key, self.kind = entry.key, entry.kind
-        self.context = fake_context()
+        self.context = fake_context(bench.registry)
         self._folder = folder
 
     @cached_property

@@ -127,7 +127,7 @@ def test_plugins_import_no_verb() -> None:
 def test_imports_inside_the_package_are_relative() -> None:
     text = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for folder in ("core", "plugins", "verbs")
+        for folder in ("cli", "core", "plugins", "verbs")
         for path in every(folder)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if (isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("poserep"))

@@ -52,7 +52,7 @@ class Stage:
         config: The part of the resolved config that decides its result, as plain JSON values. ``background``:
             crop_size, dataset, background. ``pretraining``: the recipe without what changes no weights. ``features``:
             network ("trained" or "initial"), fields, stride, test_stride, split; of the initial network also what its
-            weights depend on. ``probe``: head, labels, steps, batch, learning_rate, weight_decay, seed.
+            weights depend on. ``probe``: head, labels, steps, batch, learning_rate, weight_decay, seed, `[finetune]`.
         needs: Addresses of the stages that must be done before: of pretraining the background; of features the
             background and, of the trained network, the pretraining; of the probe the background, then the features
             of the trained and of the initial network, in this order.
@@ -98,6 +98,7 @@ def stages_of(composition: Composition, registry: Registry, split: str) -> list[
     seeing = (*SEEING, "losses") if told else SEEING  # a loss's own network sees too
     started = {"network": "initial", "seed": seed} | _some(recipe, seeing) | pool
     reading = {key: value for key, value in probe.items() if key not in POOL} | {"seed": seed}
+    reading |= _some(recipe, ("finetune",))
     training_roles = [role for role in composition.parts if not role.startswith(("probe.", "finetune."))]
 
     data = stage("background", f"data of {recipe['dataset']['use']}", _some(recipe, DATA), DATA)
@@ -105,7 +106,8 @@ def stages_of(composition: Composition, registry: Registry, split: str) -> list[
     features = stage("features", f"trained, seed {seed}", {"network": "trained"} | pool, (), data, pretraining)
     roles = [role for role in composition.parts if role.partition(".")[0] in seeing]
     initial = stage("features", f"random start, seed {seed}", started, roles, data)
-    head = stage("probe", f"{probe['head']['use']}, seed {seed}", reading, ("probe.head",), data, features, initial)
+    heads = ("probe.head", "finetune.head")
+    head = stage("probe", f"{probe['head']['use']}, seed {seed}", reading, heads, data, features, initial)
     return [data, pretraining, features, initial, head]
 
 

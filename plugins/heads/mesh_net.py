@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...core.bodies import open_body
 from ...core.errors import ConfigError
 from ...core.interfaces import Context
 from ...core.metrics import closest_rotation, mpjpe
@@ -40,7 +39,7 @@ class Mesh(nn.Module):
     def __init__(self, options: MeshOptions, context: Context) -> None:
         super().__init__()
         self.options = options
-        self.body: Any = open_body(options.body, options.body_options, context, "finetune.head.body")
+        self.body: Any = context.open_body(options.body, options.body_options, "finetune.head.body")
         self.joints, self.shapes = len(self.body.joint_names), self.body.shape_count
         skeleton = self.body.skeleton
         self.poses = skeleton is not None and context.facts.get("joints") == len(skeleton.joints)

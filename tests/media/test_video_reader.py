@@ -142,7 +142,7 @@ def test_a_forked_process_and_its_parent_do_not_disturb_each_other(tmp_path: Pat
         DECODERS._idle[packets_of(path).key] = decoder  # as if it were idle: the child must not take it
         child = fork.Process(target=_forked, args=(path, [5, 33], answers))
         child.start()
-        theirs = answers.get(timeout=60)
+        theirs = answers.get(timeout=300)
         child.join(60)
         second = next(running)[1]
         DECODERS._idle.clear()
