@@ -33,7 +33,7 @@ ON_RECIPES = ("compose", "train", "data inspect", "data background", "recipes sh
 CHEAP = ("recipes list", "recipes show", "plugins list", "plugins show", "compose", "config schema", "doctor")
 PLACEHOLDERS = {"RECIPE", "NAME"}
 SMALL = (
-    *("crop_size=32", "training.steps=2", "training.batch=2", "training.precision=32-true"),
+    *("crop_size=24", "training.steps=2", "training.batch=2", "training.precision=32-true"),
     *("dataset.size=32", "dataset.subjects=1", "dataset.validation_subjects=0", "dataset.test_subjects=0"),
     *("dataset.cameras=1", 'dataset.actions=["gait"]', "dataset.seconds=4.0"),
 )

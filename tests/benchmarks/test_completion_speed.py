@@ -29,6 +29,9 @@ SETS = (
     "dataset.test_subjects=0",
     "dataset.validation_subjects=0",
     "training.precision='32-true'",
+    "training.batch=16",
+    "encoder.patch=8",
+    "decoder.depth=2",
 )
 
 
@@ -73,8 +76,8 @@ def stepped(composition: Composition) -> tuple[Callable[[], None], Callable[[], 
 @pytest.mark.parametrize(
     ("size", "sets"),
     [
-        ("tiny", ()),
-        ("small", ("encoder.preset='small'", "encoder.depth=4", "encoder.patch=8", "decoder.width=256")),
+        ("tiny", ("encoder.width=128", "decoder.width=96")),
+        ("small", ("encoder.preset='small'", "encoder.width=384", "encoder.depth=4", "decoder.width=256")),
     ],
 )
 def test_a_step_costs_little_more_than_its_blocks(

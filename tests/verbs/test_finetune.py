@@ -40,7 +40,7 @@ CPU = Machine(accelerator="cpu")
 QUICK = ("finetune.steps=3", "finetune.batch=4", "finetune.labels=[0]")
 VIT = (
     *(one for one in TINY if one.startswith(("dataset.", "training.", "crop_size", "probe."))),
-    *("encoder.preset=tiny", "encoder.width=16", "encoder.depth=2", "encoder.heads=2"),
+    *("encoder.preset=tiny", "encoder.width=16", "encoder.depth=2", "encoder.heads=2", "encoder.patch=8"),
     *("decoder.width=16", "decoder.depth=1", "decoder.heads=2", "training.steps=0"),
 )
 
@@ -307,7 +307,7 @@ def test_two_views_are_read_through_the_decoder_which_then_learns(vit: Path) -> 
 
 def test_the_second_view_is_looked_at_and_may_be_the_frame_itself(vit: Path) -> None:
     def features(second: str) -> torch.Tensor:
-        session = opened(vit, f"finetune.second={second}")
+        session = opened(vit, f"finetune.second={second}", 'probe.fields=["variant"]')
         bench = open_bench(session, "test", CPU)
         torch.manual_seed(0)
         bare = verb.TaskModel(session.model.pipeline, torch.nn.Identity(), bench.setting)
