@@ -137,6 +137,8 @@ def card_rows(composition: Composition, protocol: Protocol) -> dict[str, str]:
     probe, settings = composition.experiment.probe, settings_of(composition)
     head = ", ".join(f"{key.removeprefix('head.')} {v}" for key, v in settings.items() if key.startswith("head."))
     where = f"{protocol.split} of {protocol.dataset}: {protocol.subjects}"
+    subjects = composition.context.facts.get("subjects", 1)
+    whose = f", of {subjects} boxes in a frame the one nearest to the true box" if subjects > 1 else ""
     counts = ", ".join(str(count or "all") for count in probe.labels)
     aligned = {"pose": ", ".join(probe.metrics), "pose_2d": "2D MSE, 2D distance, over the longer side of the frame"}
     return {
@@ -145,7 +147,7 @@ def card_rows(composition: Composition, protocol: Protocol) -> dict[str, str]:
         "joints": f"{protocol.joints or 'all'} of {protocol.skeleton}",
         "root": protocol.root,
         "errors": aligned[probe.target],
-        "measured on": f"{where}, {every(protocol.stride, 'frame')}",
+        "measured on": f"{where}, {every(protocol.stride, 'frame')}{whose}",
         "labels": f"{counts}, evenly from {every(probe.stride, 'training frame')}",
         "features": " + ".join(probe.fields) + (", of mirror images too" if probe.mirror else ""),
         "head": head.removeprefix("use "),

@@ -13,7 +13,7 @@ from poserep.cli import app
 from poserep.core.compose import compose
 from poserep.core.config import PROBED, Probe
 from poserep.core.errors import ConfigError
-from poserep.core.measurement import read_measurements
+from poserep.core.measurement import Protocol, read_measurements
 from poserep.core.registry import Registry
 from poserep.verbs.probe import probe
 from poserep.verbs.protocols import (
@@ -158,3 +158,10 @@ def test_a_probe_prints_its_card_and_keeps_it(
     page = build_report([copy], tmp_path / "report.html").path.read_text()
     assert f"Protocol: {name}" in page
     assert "read from variant by mlp" in page
+
+
+@pytest.mark.parametrize(("recipe", "told"), [("nsd-two", True), ("nsd", False)])
+def test_whose_box_is_read_is_told_where_there_are_several(recipe: str, told: bool) -> None:
+    composition = compose(recipe, REGISTRY)
+    rows = card_rows(composition, Protocol("studio", "human36m_17", "pelvis", "test", "S22", 1))
+    assert rows["measured on"].endswith("of 2 boxes in a frame the one nearest to the true box") == told
