@@ -22,7 +22,7 @@ from .train import Machine, train
 
 RECIPE = "temporal"
 WARM_STEPS, TIMED_STEPS = 30, 40
-MEASURING_S = 130.0  # probing, mirror images too, and pictures, on two cores
+MEASURING_STEPS = 900  # so many steps' time is probing, mirror images too, and pictures
 HEADROOM = 0.95  # machines slow down, too
 LEAST_STEPS = 50
 
@@ -74,8 +74,8 @@ def steps_within(budget_s: float, composition: Composition, begin: float) -> int
         if step.index == WARM_STEPS + TIMED_STEPS:
             break
     typical = float(torch.tensor(seconds[WARM_STEPS:]).quantile(0.25))  # the first steps are slower than the rest
-    left = (budget_s - (time.monotonic() - begin) - MEASURING_S) * HEADROOM
-    steps = int(left / typical)
+    left = (budget_s - (time.monotonic() - begin)) * HEADROOM
+    steps = int(left / typical) - MEASURING_STEPS
     if steps < LEAST_STEPS:
         raise ConfigError(
             f"{budget_s / 60:g} minutes leave room for {max(steps, 0)} steps of {typical:.2f} s",
