@@ -30,6 +30,7 @@ from poserep.verbs.completion_pictures import (
     ITSELF,
     KINDS,
     MASKED,
+    PERSON,
     PSNR,
     RAW,
     STRANGER,
@@ -215,6 +216,19 @@ class Copying(nn.Module):
         box = torch.tensor([1.0, 1, 0, 0]).expand(*crop.shape[:2], 4)
         told = {"box": box, "true_mask": batch["true_mask"] / 255}
         return {"crop": crop, "hidden": hidden, "patches_decoded": (patches - mean) / std, **told}
+
+
+@pytest.mark.slow
+def test_the_recipe_learns_to_look_at_references_of_both_kinds(
+    frame_cache: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sets = ("training.steps=300", "training.warmup_steps=50", "dataset.subjects=10")
+    folder = tmp_path_factory.mktemp("runs") / "learnt"
+    run = compose_and_train("crocoman", folder, Machine(accelerator="cpu"), Registry(), sets=sets)
+    session = open_session(run.folder)
+    for kind, pairs in choose(session.composition, session.source.dataset, Wanted(100, 0, "test")).items():
+        gain, low, _ = gain_of(completions(session, pairs, 0), f"{MASKED} {PERSON}")
+        assert gain > low > 1, (kind, gain, low)
 
 
 def test_who_copies_the_reference_gains_by_it_and_completes_itself_without_error(session: Session) -> None:
