@@ -113,7 +113,8 @@ def test_a_row_in_few_words() -> None:
 
 
 def test_a_shipped_study_is_found_by_its_name() -> None:
-    assert [one["study"] for one in list_studies()] == ["completion", "completion-masks", "table-1", "table-5"] == list(shipped_studies())
+    assert [one["study"] for one in list_studies()] == list(shipped_studies())
+    assert {"completion", "completion-masks", "table-1", "table-5"} == set(shipped_studies())
     assert study_file(Path("table-1")).is_file()
     assert study_file(Path("mine.toml")) == Path("mine.toml")
     with pytest.raises(ConfigError) as caught:
