@@ -12,6 +12,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_unconfigure() -> None:
+    """Let all of it go at the end, or packages in C report as leaked what was merely kept."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def frame_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or fills the user's own frame cache."""
